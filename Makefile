@@ -1,5 +1,5 @@
 # Set up, check, measure. `make quickstart` and `make test` begin from a fresh clone: Python >= 3.10 with
-# venv, a Rust toolchain, make, and the package registries.
+# venv, a Rust toolchain, make, and the package registries. `WHEEL=PATH make quickstart` compiles nothing.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
@@ -20,7 +20,7 @@ RUST_FILES := Cargo.toml Cargo.lock $(shell find rust -path rust/fuzz -prune -o 
 PYTHON_FILES := pyproject.toml $(shell find -L python -type f ! -name '*.pyc' ! -name '*.so')
 
 .PHONY: help quickstart test test-long test-next lint check-aarch64 rust-test python-test fuzz fuzz-campaign sanitize miri reliability \
-  fmt stubs bench clean
+  fmt stubs bench docs dist sbom licenses clean
 
 help:  ## Say what there is
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -51,11 +51,8 @@ rust-test: $(DEV)  ## Tests of the crates
 	then cargo nextest run --workspace --no-tests=pass --no-fail-fast && cargo test --workspace --doc; \
 	else cargo test --workspace; fi
 
-# Some tests race processes against each other on a machine that others use too: what failed is run once more, by
-# itself, and the whole fails where it fails again. pytest lists both.
 python-test: $(DEV)  ## Tests of the package
-	$(BIN)/python -m pytest -m 'not long' || { [[ $$? == 1 ]] && echo 'What failed, once more:' \
-	  && $(BIN)/python -m pytest -m 'not long' --last-failed --last-failed-no-failures none; }
+	scripts/python_tests.sh $(BIN)/python
 
 # Newer torch and transformers, which mosaicml's pins refuse, over everything else as it is installed for tests.
 test-next: $(DEV)  ## The tests of streaming and training with newer torch and transformers
@@ -103,6 +100,18 @@ stubs: $(DEV)  ## Write the type stubs of the extension anew
 bench: $(RELEASE)  ## Criterion benches of the parts
 	cargo bench -p octomed-bench
 
+docs: $(DEV)  ## The documentation as a site, in build/site; warnings are errors
+	$(BIN)/python -m mkdocs build --strict
+
+dist: $(BIN)/python  ## What is released, in dist/: wheels of manylinux2014 for x86-64 and aarch64, and the sdist
+	scripts/make_dist.sh $(BIN)/python
+
+sbom: $(BIN)/python  ## Bills of materials in dist/: of the crates, and of the Python packages that the package needs
+	scripts/make_sbom.sh $(BIN)/python
+
+licenses: $(DEV)  ## Whether the licences of all that is depended on are allowed, and their texts in the wheel
+	scripts/check_licenses.sh $(BIN)/python
+
 clean:  ## Remove what was built, and the quickstart's run
 	rm -rf runs build dist $(VENV)/.octomed-*
 	cargo clean
@@ -113,7 +122,7 @@ $(BIN)/python:
 
 # The package as users have it: release build, no torch.
 $(RELEASE): $(BIN)/python $(RUST_FILES) $(PYTHON_FILES)
-	$(BIN)/python -m pip install --quiet .
+	$(BIN)/python scripts/install_release.py
 	rm -f $(DEV)
 	touch $@
 

@@ -1,7 +1,8 @@
 """The worst inputs that were thought of, packed with two workers: peak memory and time of each.
 
 `python -m bench.worst` runs them all, one after the other, each in a process of its own that has 8 GiB of
-addresses at most, and writes the medians to `bench/results/worst.json`. `python -m bench.worst ones`: one.
+addresses at most, and writes the medians to `bench/results/worst.json` as they come. `python -m bench.worst
+ones`: one, in place of what the file says of it.
 """
 
 from __future__ import annotations
@@ -96,6 +97,9 @@ def main() -> None:
     parser.add_argument("--result", type=Path, default=RESULT)
     given = parser.parse_args()
     found: dict[str, Any] = {}
+    if given.names and given.result.exists():
+        found = json.loads(given.result.read_text())["cases"]
+    about = describe() | {"settings": {"rounds": given.rounds, "scale": given.scale, "workers": 2}}
     for name in given.names or CASES:
         rounds = []
         for _ in range(given.rounds):
@@ -107,8 +111,7 @@ def main() -> None:
             found[name]["traces"]
         )
         print(f"{name:20} {'' if is_right else 'WRONG '}{json.dumps(found[name])}", flush=True)
-    settings = {"rounds": given.rounds, "scale": given.scale, "workers": 2}
-    given.result.write_text(json.dumps(describe() | {"settings": settings, "cases": found}, indent=1) + "\n")
+        given.result.write_text(json.dumps(about | {"cases": found}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

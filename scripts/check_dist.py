@@ -12,7 +12,8 @@ import tarfile
 import zipfile
 from pathlib import Path
 
-TOP = Path(__file__).resolve().parent.parent
+from version import version
+
 LARGEST_WHEEL = 12_000_000
 """Bytes."""
 LARGEST_INSTALLED = 25_000_000
@@ -21,17 +22,8 @@ WHEEL = re.compile(r"octomed-(?P<version>[^-]+)-cp310-abi3-(?P<platform>[\w.]+)\
 REFUSED = re.compile(r"(^|/)(tests?|bench|docs)/|\.(pyc|rs|toml)$|(^|/)\.")
 """What has no business in a wheel."""
 EXTENSION = "octomed/_octomed.abi3.so"
+LICENSES = ("LICENSE", "NOTICE", "THIRD-PARTY-LICENSES.txt")
 NEEDED = (EXTENSION, "octomed/py.typed", "octomed/_octomed.pyi", "octomed/recipes/quickstart.yaml")
-
-
-def version() -> str:
-    """Return the version, of which there is one place."""
-    found = re.search(
-        r'^\[workspace\.package\]\nversion = "([^"]+)"', (TOP / "Cargo.toml").read_text("utf-8"), re.MULTILINE
-    )
-    if found is None:
-        sys.exit("error: Cargo.toml has no version of the workspace")
-    return found[1]
 
 
 def of_wheel(path: Path) -> list[str]:
@@ -51,7 +43,7 @@ def of_wheel(path: Path) -> list[str]:
     )
     wrong += [f"{name} is in it" for name in sizes if name.startswith("octomed/") and REFUSED.search(name)]
     wrong += [f"{name} is not in it" for name in NEEDED if name not in sizes]
-    for name in ("LICENSE", "NOTICE"):
+    for name in LICENSES:
         if not any(one.endswith(f".dist-info/licenses/{name}") for one in sizes):
             wrong.append(f"{name} is not in it")
     if packed > LARGEST_WHEEL:

@@ -171,7 +171,9 @@ def main() -> int:
     parser.add_argument("--targets", default="all")
     parser.add_argument("--jobs", type=int, default=1, help="targets at a time")
     parser.add_argument("--seed", type=int, default=1, help="of the surfaces of tests/fuzz")
-    parser.add_argument("--out", type=Path, help="a JSON file for the table")
+    parser.add_argument(
+        "--out", type=Path, help="a JSON file for the table, in which other targets keep theirs"
+    )
     parser.add_argument(
         "--if-possible", action="store_true", help="leave out what the machine has no tools for"
     )
@@ -196,12 +198,20 @@ def main() -> int:
             results.append(result)
             show(result)
             if chosen.out:
-                chosen.out.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+                write_table(chosen.out, results)
 
     with ThreadPoolExecutor(chosen.jobs) as pool:
         list(pool.map(run, targets))
     tidy()
     return int(any(result["findings"] for result in results))
+
+
+def write_table(path: Path, results: list[dict[str, Any]]) -> None:
+    """Write results in place of older ones of the same targets; those of other targets stay."""
+    told = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
+    table = {one["target"]: one for one in [*told, *results]}
+    text = json.dumps([table[target] for target in sorted(table)], indent=1) + "\n"
+    path.write_text(text, encoding="utf-8")
 
 
 def tidy() -> None:

@@ -8,14 +8,15 @@ cd "$(dirname "$0")/.."
 
 python=$1
 # maturin finds zig, and cargo finds maturin's Python, by the path.
-export PATH="$(cd "$(dirname "$python")" && pwd):$PATH"
+tools=$(cd "$(dirname "$python")" && pwd)
+export PATH="$tools:$PATH"
 "$python" -m pip install --quiet 'maturin[zig]>=1.9,<2'
 
 command -v nasm > /dev/null || echo 'nasm is not installed: JPEG files will be decoded without SIMD on x86-64, at half the speed'
 for processor in x86_64 aarch64; do
   target=$processor-unknown-linux-gnu
   if [ -d "$(rustc --print sysroot)/lib/rustlib/$target/lib" ]; then
-    maturin build --release --locked --zig --target "$target" --compatibility manylinux2014 --out dist
+    maturin build --profile dist --locked --zig --target "$target" --compatibility manylinux2014 --out dist
   else
     echo "no wheel for $processor: \`rustup target add $target\` installs its standard library"
   fi

@@ -10,7 +10,15 @@ from typing import Any
 TOP = Path(__file__).parents[1]
 PAGE = TOP / "docs/reliability.md"
 RESULTS = TOP / "bench/results"
-KINDS = {"kill": "runs killed", "fault": "failing disks", "power": "power cuts", "flip": "flipped bits"}
+KINDS = {
+    "kill": "runs killed",
+    "fault": "failing disks",
+    "power": "power cuts",
+    "flip": "flipped bits",
+    "store_kill": "runs from and to a failing store, killed",
+    "store_fault": "failing disks below a run from and to a failing store",
+    "store_flip": "flipped bits in objects of a failing store",
+}
 BEGIN, END = "<!-- figures -->\n", "<!-- end of figures -->"
 
 
@@ -24,14 +32,17 @@ def reliability(campaign: dict[str, Any]) -> str:
     ]
     for kind, name in KINDS.items():
         outcomes = dict(campaign["summary"].get(kind, {}))
+        if not outcomes:
+            continue
         kills = outcomes.pop("kills", None)
         told = ", ".join(f"{count} {outcome}" for outcome, count in outcomes.items())
         also = f", {kills} kills" if kills is not None else ""
         lines.append(f"| {name} | {sum(outcomes.values())}{also} | {told} |")
     flips: dict[str, dict[str, int]] = {}
     for case in campaign["cases"]:
-        if case["case"].startswith("flip"):
-            counts = flips.setdefault(case.get("kind", "?"), {})
+        kind = case.get("kind") or (f"{case['object']} at a store" if "object" in case else None)
+        if kind is not None:
+            counts = flips.setdefault(kind, {})
             counts[case["outcome"]] = counts.get(case["outcome"], 0) + 1
     lines += ["", "| a flipped bit in | outcomes |", "|---|---|"]
     for kind, counts in flips.items():

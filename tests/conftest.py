@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from tests.servers.fixtures import azure, fast_s3, gcs, hub, proxy, served, web  # noqa: F401 fixtures of all tests
 
@@ -18,6 +20,17 @@ if TYPE_CHECKING:
     from tests.google_store import GoogleStore
     from tests.servers.s3 import S3, Server
     from tests.store import Store
+
+
+settings.register_profile("octomed", deadline=None)  # how long an example takes, others on the machine decide
+settings.load_profile("octomed")
+
+
+@pytest.fixture(autouse=True)
+def _signals_of_a_fresh_process() -> None:
+    """Composer takes Ctrl-C and SIGTERM for itself when it is imported, as any test before may have done."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,6 +1,7 @@
 """`python -m bench.reliability`: kills, failing disks, power cuts and flipped bits, drawn from a seed.
 
-Every outcome is in the JSON file as soon as it is known. `docs/reliability.md` says what the outcomes mean.
+Every outcome is in the JSON file as soon as it is known; with `--resume` a campaign that was ended early goes
+on. `docs/reliability.md` says what the outcomes mean.
 """
 
 from __future__ import annotations
@@ -34,6 +35,15 @@ class Results:
         self.cases: list[dict[str, Any]] = []
         self.begin = time.monotonic()
         self.lock = threading.Lock()
+
+    def resume(self) -> set[str]:
+        """Take over the cases of an earlier campaign of the same seed; returns their names."""
+        if self.path.exists():
+            earlier = json.loads(self.path.read_text(encoding="utf-8"))
+            if earlier["seed"] != self.about["seed"]:
+                sys.exit(f"`{self.path}` is of seed {earlier['seed']}")
+            self.cases, self.begin = earlier["cases"], self.begin - earlier["seconds"]
+        return {case["case"] for case in self.cases}
 
     def add(self, case: dict[str, Any]) -> None:
         """Write a case down."""
@@ -84,6 +94,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--store-flips", type=int, default=40)
     parser.add_argument("--workers", type=int, default=2, help="cases at a time")
     parser.add_argument("--case", action="append", default=[], help="run this one alone, such as flip:17")
+    parser.add_argument("--resume", action="store_true", help="keep the cases of this seed that the file has")
     return parser.parse_args()
 
 
@@ -100,6 +111,8 @@ def main() -> int:
     }
     words = chosen.case or [f"{kind}:{at}" for kind, count in counts.items() for at in range(count)]
     results = Results(chosen.out, {"seed": chosen.seed, "machine": describe()})
+    known = results.resume() if chosen.resume else set()
+    words = [word for word in words if word not in known]
     folder = Path(tempfile.mkdtemp(prefix="octomed-reliability-"))
     try:
         layer = build_layer(folder)

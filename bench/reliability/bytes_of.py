@@ -7,6 +7,8 @@ import json
 from pathlib import Path
 
 STATE = frozenset({".octomed.lock", ".octomed-run.json"})
+PAGES = frozenset({"README.md", "report.html"})
+"""They show times and the recipe as it was written, and no digest covers them."""
 OWN = ("run",)
 """What `octomed.json` says of a machine and a time, and digests of that."""
 
@@ -16,7 +18,7 @@ def contents(folder: Path) -> dict[str, str]:
     found = {}
     for path in sorted(folder.rglob("*")):
         name = str(path.relative_to(folder))
-        if not path.is_file() or name in STATE:
+        if not path.is_file() or name in STATE | PAGES:
             continue
         data = path.read_bytes()
         if name == "octomed.json":

@@ -15,17 +15,23 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from octomed import answers as answers
+    from octomed.library.recipe import Recipe, load_recipe
+    from octomed.library.run import Run
     from octomed.mds import MDSReader, MDSWriter
     from octomed.packing import pack_lengths
-    from octomed.pipeline.api import check, load_recipe, pack, plan, verify
+    from octomed.pipeline.api import check, pack, plan, verify
+    from octomed.pipeline.calls.filters import Filter
     from octomed.pipeline.models.tokenizer import Tokenizer
 
 _HOMES = {
+    "Filter": "octomed.pipeline.calls.filters",
     "MDSReader": "octomed.mds",
     "MDSWriter": "octomed.mds",
+    "Recipe": "octomed.library.recipe",
+    "Run": "octomed.library.run",
     "Tokenizer": "octomed.pipeline.models.tokenizer",
     "check": "octomed.pipeline.api",
-    "load_recipe": "octomed.pipeline.api",
+    "load_recipe": "octomed.library.recipe",
     "pack": "octomed.pipeline.api",
     "pack_lengths": "octomed.packing",
     "plan": "octomed.pipeline.api",
@@ -33,8 +39,11 @@ _HOMES = {
 }
 
 __all__ = [
+    "Filter",
     "MDSReader",
     "MDSWriter",
+    "Recipe",
+    "Run",
     "Tokenizer",
     "__version__",
     "check",

@@ -7,6 +7,7 @@ Written by `make stubs`; not by hand.
 import collections.abc
 import numpy
 import numpy.typing
+import pyarrow
 import typing
 
 from collections.abc import Sequence
@@ -25,6 +26,11 @@ COLUMNS: Final[list[tuple[str, str]]]
 Names and encodings of the columns of a pack.
 """
 
+FILTER_COLUMNS: Final[list[str]]
+"""
+Columns that filters of the user's own may ask for.
+"""
+
 INDEX_ROW_BYTES: Final[int]
 """
 Bytes that a trace takes in the index of a block.
@@ -38,6 +44,11 @@ The reasons why a row has no trace, and whether each makes it unreadable.
 SCAN_VERSION: Final[int]
 """
 Part of every key of a block.
+"""
+
+VERDICTS: Final[list[str]]
+"""
+The names of what may become of a trace.
 """
 
 WRITE_VERSION: Final[int]
@@ -257,10 +268,12 @@ class EvaluationReader:
         images: dict[str, typing.Any],
         look: str,
         masks: collections.abc.Sequence[collections.abc.Sequence[str]],
+        kept: KeptPictures,
     ) -> EvaluationReader:
         """
         A reader by a mapping of questions only; `look` says what is found out about pictures: `if_there`, `bytes`, `pixels` or
-        `near`; `masks` which kinds of identifying data sources mask, one list for each way in which one does.
+        `near`; `masks` which kinds of identifying data sources mask, one list for each way in which one does; pictures that
+        `kept` knows are not decoded.
         """
     def read(
         self, /, block: Block, file: int, first_row: int, place: str, cancel: Cancel
@@ -292,6 +305,16 @@ class EvaluationSets:
     def questions(self, /) -> list[int]:
         """
         Questions of each set.
+        """
+
+@final
+class Filtered:
+    """
+    What filters leave out of a block.
+    """
+    def __len__(self, /) -> int:
+        """
+        How many traces.
         """
 
 @final
@@ -476,6 +499,20 @@ class JsonShape:
     def layout(self, /) -> str:
         """
         `empty`, `lines`, `array`, `object` or `objects`.
+        """
+
+@final
+class KeptPictures:
+    """
+    What was found out about pictures of evaluation sets, kept from one run to the next.
+    """
+    def __new__(cls, /, written: bytes) -> KeptPictures:
+        """
+        Those of an earlier run, as `to_bytes` wrote them; none where that is damaged, or empty.
+        """
+    def to_bytes(self, /) -> bytes | None:
+        """
+        All of them, for a later run; `None` where no picture is new.
         """
 
 @final
@@ -893,6 +930,21 @@ class Scanner:
         model that takes none, `curation` what its responses are measured and decided by, if they are. It shares the
         memory of one `beside` it.
         """
+    def filtered(
+        self,
+        /,
+        block: Block,
+        source: str,
+        file: str,
+        columns: Sequence[str],
+        cancel: Cancel,
+        decide: collections.abc.Callable[[pyarrow.RecordBatch, list[int]], list[tuple[int, str, str]]],
+    ) -> Filtered:
+        """
+        Hands the traces of a block that curation lets pass to `decide`, batch by batch, as a record batch of `columns` and
+        the numbers of their rows in the block's task; it returns the traces that are left out, each by its row in the
+        batch, the name of the filter, and what that says of it.
+        """
     def image_addresses(self, /, block: Block) -> dict[str, Path]:
         """
         The addresses of images that are fetched before a block is scanned, each with the path, without ending, under
@@ -947,11 +999,13 @@ class Scanner:
         cancel: Cancel,
         mode: str = "umask",
         workers: int = 1,
+        filtered: Filtered | None = None,
     ) -> list[BlockHeader]:
         """
         Scans a block into `<folder>/<number>.ids` and `.index`, and `<number>-1.ids` and so on where it has several
         parts; `mode` says who may read them. Of `workers` in this process, those that scan no block help with its
         images. Returns the header of each.
+        What filters left out of the block is passed over.
         """
     def store_choices(self, /, block: Block, most: int) -> tuple[int, int, int, int, int, int]:
         """
@@ -1178,6 +1232,21 @@ def contaminated_questions(
     """
     Whether each of the training questions leaves for one of the evaluation questions, by one shared n-gram of words:
     where templates are ignored, and where they are kept.
+    """
+
+def conversations(
+    scanner: Scanner, block: Block, ordinals: Sequence[int]
+) -> list[
+    tuple[
+        int,
+        list[tuple[int, list[tuple[str, list[str | int], bool]]]],
+        list[tuple[str, int, bytes]],
+        str | None,
+    ]
+]:
+    """
+    The traces of the rows with these numbers in the block's task, as far as they lie in it, as turns of a conversation:
+    masked where the source masks, before a template writes them. Numbers rise; a row that is refused is not there.
     """
 
 def decode_image(

@@ -6,12 +6,15 @@ hint on a line of its own, and ends with its exit code.
 
 from __future__ import annotations
 
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 from octomed.names import safe, without_secrets
 
 if TYPE_CHECKING:
     from os import PathLike
+
+    from typing_extensions import Self
 
 
 class OctomedError(Exception):
@@ -39,6 +42,16 @@ class OctomedError(Exception):
     def __reduce__(self) -> tuple[type[OctomedError], tuple[Any, ...]]:
         """Pickle with the hint, so that an error crosses process borders whole."""
         return type(self), (self.message, self.hint)
+
+    def with_hint(self, hint: str) -> Self:
+        """Return the same error with another hint: what else it holds, as an error number, stays.
+
+        >>> StorageError("the disk is full", errno=28).with_hint("free some space").errno
+        28
+        """
+        again = copy(self)
+        OctomedError.__init__(again, self.message, hint)
+        return again
 
 
 class RecipeError(OctomedError):

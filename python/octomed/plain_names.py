@@ -155,3 +155,15 @@ def _opened(folder: Path, name: str) -> Iterator[tuple[int, str]]:
         yield opened, last
     finally:
         os.close(opened)
+
+
+def clean_name(text: str) -> str:
+    """Return a text as a recipe takes it for a name.
+
+    Examples
+    --------
+    >>> clean_name("My data (v2)"), clean_name("-.-")
+    ('My-data-v2', 'data')
+    """
+    name = re.sub(r"[^\w.-]+", "-", text).strip("-.")[:100]
+    return name if re.match(r"\w", name) else "data"

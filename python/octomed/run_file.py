@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from octomed import file_names
 from octomed.errors import RecipeError
+from octomed.filter_record import FilterCost, FilterRecord  # noqa: TC001 types of what is read
 from octomed.origin import Origin, Versions
 from octomed.plain_names import check_basename, check_name
 from octomed.state import Damaged, NotThere, StateFile, as_written
@@ -319,6 +320,8 @@ class Making(Origin):
         What it put elsewhere; ``None`` of a run that was written to a folder alone.
     traffic
         What it asked of stores, by their addresses, until it wrote this.
+    filters
+        What filters of the user's own did in its scan, by name.
     manifest
         Digest of the manifest, which has those of all other files; format 1 has none.
     digest
@@ -348,6 +351,7 @@ class Making(Origin):
     left_out: tuple[str, ...] = ()
     uploads: Uploaded | None = None
     traffic: dict[str, StoreTraffic] = field(default_factory=dict)
+    filters: dict[str, FilterCost] = field(default_factory=dict)
     manifest: str | None = None
     digest: str | None = None
 
@@ -373,6 +377,8 @@ class RunFile:
         Encodings of the shards' columns.
     vision
         How its images are prepared; None of a run of text alone.
+    filters
+        Filters of the user's own that the scan ended with, in their order.
     """
 
     streams: dict[str, StreamEntry]
@@ -384,6 +390,7 @@ class RunFile:
     capacity: int = 0
     columns: dict[str, str] = field(default_factory=dict)
     vision: Vision | None = None
+    filters: tuple[FilterRecord, ...] = ()
     counts: Counts = field(default_factory=Counts)
     versions: Versions = field(default_factory=Versions)
     run: Making = field(default_factory=Making)
@@ -430,20 +437,7 @@ def load_run_file(folder: Path) -> RunFile | NotThere | Damaged:
 
 
 def read_run_file(data: bytes, file: str) -> RunFile | Damaged:
-    """Read the bytes of a run file.
-
-    Parameters
-    ----------
-    data
-        The whole file.
-    file
-        Its path or address, for messages.
-
-    Raises
-    ------
-    RecipeError
-        When it is of a newer format.
-    """
+    """Read the bytes of a run file; arguments and errors are those of `StateFile.read`."""
     return _STATE.read(data, file)
 
 

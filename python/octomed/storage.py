@@ -74,9 +74,7 @@ _HINTS = {
 
 def with_hint(error: StorageError) -> StorageError:
     """Give the engine's error a hint where it has none, by the system's error number."""
-    if error.hint is None:
-        error.hint = _HINTS.get(error.errno or 0, _MEND)
-    return error
+    return error if error.hint is not None else error.with_hint(_HINTS.get(error.errno or 0, _MEND))
 
 
 def temporary_name(name: str) -> str:
@@ -277,7 +275,7 @@ def make_folder(path: Path, mode: Mode = "umask") -> None:
         _settle(path, FOLDER_MODES[mode])
         sync_folder(path.parent)
     except FileExistsError as error:
-        raise StorageError(f"`{path}` is a file, not a folder", "choose another path") from error
+        raise StorageError(f"`{path}` is a file, not a folder", "choose another path", error.errno) from error
     except OSError as error:
         raise storage_error("make the folder", path, error) from error
 

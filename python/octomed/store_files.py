@@ -57,6 +57,7 @@ class BlockHeader:
     limits: str = ""
     dhashes: bool = False
     answers: dict[str, int] = field(default_factory=dict)
+    filtered: dict[str, int] = field(default_factory=dict)
 
     @property
     def name(self) -> str:

@@ -168,13 +168,18 @@ def fails(capsys: Any, *arguments: str | Path) -> tuple[int, str]:
 
 def start(path: Path, *options: str, **settings: Any) -> subprocess.Popen[str]:
     """Start `octomed pack` in a process of its own, with small blocks and workers that `pause` after each."""
+    return start_verb("pack", str(path), *options, **settings)
+
+
+def start_verb(*words: str, **settings: Any) -> subprocess.Popen[str]:
+    """Start a verb as `start` starts `octomed pack`."""
     driver = Path(__file__).with_name("driver.py")
     folders = [str(Path(octomed.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(folders)} | settings.pop("env", {})
     block, task = settings.pop("sizes", (BLOCK_BYTES, TASK_BYTES))
     sizes = [str(block), str(task), str(settings.pop("pause", PAUSE))]
     return subprocess.Popen(
-        [sys.executable, str(driver), *sizes, "pack", str(path), *options],
+        [sys.executable, str(driver), *sizes, *words],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -184,11 +189,14 @@ def start(path: Path, *options: str, **settings: Any) -> subprocess.Popen[str]:
 
 
 def contents(folder: Path) -> dict[str, str]:
-    """Digest of every file of a run; of `octomed.json` what is outside `run`."""
+    """Digest of every file of a run; of `octomed.json` what is outside `run`.
+
+    Pages show the recipe as it was written, and are none of what is verified.
+    """
     found = {}
     for path in sorted(folder.rglob("*")):
         name = str(path.relative_to(folder))
-        if not path.is_file() or name in {".octomed.lock", ".octomed-run.json"}:
+        if not path.is_file() or name in {".octomed.lock", ".octomed-run.json", "README.md", "report.html"}:
             continue
         data = path.read_bytes()
         if name == "octomed.json":

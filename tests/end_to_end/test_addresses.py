@@ -284,6 +284,7 @@ def test_every_byte_is_read_once(of_kind, kind, fast_s3, tmp_path, monkeypatch):
     assert size <= (traffic()["s3://octomed"] - before).bytes_read <= 1.01 * size + 10
 
 
+@pytest.mark.alone
 def test_many_small_files_are_planned_many_at_once(tmp_path, fast_s3):
     """With 20 ms a request a thousand would take 20 seconds one after the other."""
     row = json.dumps({"question": "q {}", "responses": ["r"]})

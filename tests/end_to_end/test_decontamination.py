@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import io
 import json
+import os
 import re
 import shutil
+import stat
 import threading
 from typing import Any
 
@@ -18,10 +20,12 @@ from octomed import _octomed
 from octomed.errors import CancelledRun, DataError, OctomedError, RecipeError
 from octomed.pipeline.finished.run_report import report_of
 from octomed.pipeline.finished.verify import verify
+from octomed.pipeline.inputs import evaluation_sets
 from octomed.pipeline.inputs.read import blocks_of
 from octomed.pipeline.inputs.tasks import tasks_of
 from octomed.pipeline.planning.check import check
 from octomed.pipeline.planning.plan import Plan, plan
+from octomed.pipeline.threads.kept import Kept
 from octomed.recipe import load_recipe
 from octomed.report.run_page import page_of
 from PIL import Image
@@ -318,9 +322,9 @@ def test_evaluation_sets_are_left_at_once_when_a_run_is_cancelled(folder):
     rows = [{"question": words(seed, 80)} for seed in range(10_000)]
     runs.write_lines(folder / "test/large.jsonl", rows)
     planned = plan(recipe(folder, ["test/large.jsonl"]))
-    (one,) = planned.evaluation.sets
+    (one,) = planned.evaluation.found.sets
     mapping = _octomed.Mapping.questions_only(one.files[0].mapping)
-    reader = _octomed.EvaluationReader(mapping, one.images, "if_there", [])
+    reader = _octomed.EvaluationReader(mapping, one.images, "if_there", [], _octomed.KeptPictures(b""))
     cancelled = _octomed.Cancel()
     cancelled.set()
     block = next(blocks_of(tasks_of(one.files[0].file, mapping, "")[0], mapping))
@@ -399,6 +403,29 @@ def test_pictures_are_compared_by_pixels_and_near_ones_are_listed(pictures):
     assert [(one["row"], one["reason"]) for one in contaminated(pictures)] == [
         (1, "picture"), (3, "picture"), (5, "near_picture"),
     ]  # fmt: skip
+
+
+def test_pictures_of_evaluation_sets_are_decoded_in_one_run_of_several(pictures, monkeypatch):
+    def tables():
+        monkeypatch.setattr(evaluation_sets, "_kept", Kept(2))  # as in a process of its own
+        shutil.rmtree(pictures / "out", ignore_errors=True)
+        octomed.pack(recipe(pictures, [HELD], SOURCE, allow_loss={"train": 0.5}))
+        names = ("contaminated.parquet", "near_pictures.parquet", "decontamination.json")
+        return [(pictures / "out/reports" / name).read_bytes() for name in names]
+
+    first = tables()
+    (kept,) = pictures.rglob(evaluation_sets.PICTURES)
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    written = kept.read_bytes()
+    os.utime(kept, (1, 1))
+    assert tables() == first
+    assert kept.stat().st_mtime == 1  # no picture was new
+    kept.write_bytes(written[:-1])
+    assert tables() == first
+    assert kept.read_bytes() == written
+    picture(7).save(pictures / "held/other.png")
+    assert tables() != first
+    assert [one["row"] for one in contaminated(pictures)] == [1, 3, 7]
 
 
 def test_bytes_find_only_equal_files(pictures):

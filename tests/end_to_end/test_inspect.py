@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import io
 
 import octomed
 import pyarrow.parquet as pq
 import pytest
-from octomed.errors import DataError, RecipeError
+from octomed.errors import DataError, RecipeError, StorageError
 from octomed.pipeline.finished.inspect_packs import inspect_pack, inspect_trace
 from octomed.pipeline.planning.inspect import inspect_row
 from octomed.recipe import load_recipe
@@ -68,6 +69,16 @@ def test_a_pack_is_read_from_its_shard_and_not_from_what_is_unpacked_beside_it(s
     expected = inspect_pack(out, "len-00256", 0)
     runs.unpack(out)[0].write_bytes(b"another run's")
     assert inspect_pack(out, "len-00256", 0) == expected
+
+
+def test_a_missing_shard_keeps_the_system_s_error_number(small):
+    runs.pack(small)
+    out = small.parent / "out"
+    (out / "len-00256/shard.00000.mds.zstd").unlink()
+    with pytest.raises(StorageError, match=r"shard\.00000") as caught:
+        inspect_pack(out, "len-00256", 0)
+    assert caught.value.errno == errno.ENOENT
+    assert caught.value.hint == f"`octomed verify {out}` says what is wrong"
 
 
 def test_provenance_that_does_not_fit_the_shard_is_an_error(small):

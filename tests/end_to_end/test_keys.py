@@ -696,6 +696,33 @@ def test_a_change_of_a_key_is_seen(capsys, folder, key):
         assert alone.code != 0 or alone.shards != first.shards or key in others
 
 
+READS_MEASURES: dict[str, dict[str, Any]] = {
+    "a threshold of words": {"curate.length": {"response_words": [6, 40]}},
+    "unfinished responses": {"curate.unfinished": "reject"},
+    "a condition of what is measured": {"curate.where": {"reasoning_words": [5, 40]}},
+    "a condition of a column, whose number a reject says": {"curate.where": {"level": [0, 3]}},
+    "accepted answers": {"curate.accept": {"answer": "match"}},
+    "near duplicates": {"curate.duplicates.near": {"action": "drop"}, PATH: "near.jsonl", FORMAT: QA},
+    "identifying data": {"curate.identifying": {"kinds": ["email"], "action": "report"}},
+    "what is learned": {"target": "answer"},
+}
+"""Rules that read what a scan measures of responses, each by itself."""
+
+
+@pytest.mark.parametrize("rule", list(READS_MEASURES))
+def test_a_store_without_measures_is_none_for_a_rule_that_reads_them(capsys, folder, rule):
+    """Decontamination reads questions alone: what it leaves in the store has no measures for others."""
+    measuring = base()
+    for key, value in (HELD | CURATED | READS_MEASURES[rule]).items():
+        put(measuring, key, value)
+    plain = copy.deepcopy(measuring)
+    for key in READS_MEASURES[rule].keys() - {PATH, FORMAT}:
+        put(plain, key, LEFT_OUT)
+    compared(capsys, folder, plain, measuring)
+    stored = {bool(list(one.glob("*.measures"))) for one in (folder / "store-a/blocks").iterdir()}
+    assert stored == {False, True}
+
+
 def same_time(path: Path, data: bytes) -> None:
     """Write a file again and set its time back."""
     status = path.stat()

@@ -14,6 +14,8 @@ from bench.worst_images import CASES
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.alone  # the most memory that a run takes
+
 BASE_MB = 700
 """What a small case may take: an interpreter, Arrow, a vocabulary, and the blocks of two workers."""
 

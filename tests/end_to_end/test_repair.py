@@ -6,10 +6,7 @@ import json
 import os
 import random
 import shutil
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import octomed
 import pytest
@@ -19,6 +16,7 @@ from octomed.errors import DataError, OctomedError, RecipeError, StorageError
 from octomed.pipeline.calls import work
 from octomed.pipeline.inputs import tasks
 from octomed.pipeline.inputs.read import blocks_of
+from octomed.pipeline.output.pages import PAGES
 from octomed.store import LocalStore
 
 from tests import state_files
@@ -437,22 +435,17 @@ def test_a_kill_in_the_middle_and_again(folder):
     out = folder / "out"
     before = only_bytes(bytes_of(out))
     draw = random.Random(5)
-    names = [name for name in before if name not in {"octomed.json", MANIFEST}]
+    names = [name for name in before if name not in {"octomed.json", MANIFEST, *PAGES}]
     shutil.rmtree(folder / "store")
     for name in names:
         missing(out / name)
-    driver = str(Path(__file__).with_name("driver.py"))
-    sizes = [str(runs.BLOCK_BYTES), str(runs.TASK_BYTES), str(runs.PAUSE)]
-    words = [sys.executable, driver, *sizes, "verify", str(out), "--repair", "--workers", "1"]
-    root = str(Path(octomed.__file__).parents[1])
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([root, os.environ.get("PYTHONPATH", "")])}
     for _ in range(2):
-        begun = subprocess.Popen(words, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        begun = runs.start_verb("verify", str(out), "--repair", "--workers", "1")
         end = time.monotonic() + draw.uniform(1, 3)
         while time.monotonic() < end and begun.poll() is None and not any(out.glob("len-*/shard.*")):
             time.sleep(0.01)
         begun.kill()
-        begun.wait()
+        begun.communicate()
         found = only_bytes(bytes_of(out))
         assert {
             name: data for name, data in found.items() if not name.startswith(".octomed-repair")
@@ -466,7 +459,7 @@ def test_random_damage_is_repaired(folder):
     out = folder / "out"
     before = only_bytes(bytes_of(out))
     draw = random.Random(18)
-    names = [name for name in before if name not in {"octomed.json", MANIFEST}]
+    names = [name for name in before if name not in {"octomed.json", MANIFEST, *PAGES}]
     for number in range(CASES):
         victims = draw.sample(names, draw.randint(1, 4))
         for name in victims:

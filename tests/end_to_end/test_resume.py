@@ -92,6 +92,7 @@ def test_a_run_killed_again_and_again_still_ends_with_the_same_bytes(small, undi
     assert runs.contents(small.parent / "out") == expected
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("moment", ["scan", "write"])
 def test_ctrl_c_ends_the_run_at_once_and_it_resumes(small, undisturbed, moment):
     expected, whole = undisturbed
@@ -114,6 +115,7 @@ def test_ctrl_c_ends_the_run_at_once_and_it_resumes(small, undisturbed, moment):
     assert runs.contents(small.parent / "out") == expected
 
 
+@pytest.mark.alone
 def test_ctrl_c_does_not_wait_for_a_long_call(small, undisturbed):
     """A worker that looks at nothing for half a minute, as one that compresses with zstd:16 does."""
     expected, _ = undisturbed

@@ -15,6 +15,8 @@ import pytest
 from . import runs
 from .test_resume import forget, standing, undisturbed, wait_until
 
+pytestmark = pytest.mark.alone  # a run ends within two seconds
+
 __all__ = ["undisturbed"]
 
 SAID = {

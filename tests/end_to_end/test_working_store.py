@@ -31,7 +31,7 @@ from octomed.vision import content_hash, decode, pixel_hash
 from PIL import Image
 
 from . import runs
-from .test_resume import Held
+from .test_resume import Held, wait_until
 
 _KNOWN: dict[str, str] = {}
 """Digests of the files of a run over `small` with a local store: made once."""
@@ -246,6 +246,24 @@ def test_a_kill_while_blocks_are_uploaded(expected, recipe, s3, uploads):
     assert len(tasks_there(s3)) == elsewhere.blocks_reused + elsewhere.blocks_scanned or tasks_there(s3)
     _, found = packed(recipe, "first")
     assert found == expected
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_blocks_are_uploaded_waits_for_no_store(expected, recipe, s3, number):
+    process = runs.start(recipe, "--set", "output.path=first", env={"OCTOMED_TEST_SLOW": "30"})
+    wait_until(process, lambda: list(recipe.parent.glob("scratch/stores/*/blocks/*/task.json")))
+    begin = time.monotonic()
+    process.send_signal(number)
+    _, said = process.communicate(timeout=600)
+    assert time.monotonic() - begin < 2
+    assert process.returncode == 128 + number
+    assert f"resume: `octomed pack {recipe} --set output.path=first`" in said
+    assert "Traceback" not in said
+    assert tasks_there(s3) == set()  # what was on its way counts for nothing
+    again, found = packed(recipe, "first")
+    assert found == expected
+    assert again.blocks_reused
+    assert tasks_there(s3)
 
 
 KINDS = ["fast_s3", *(pytest.param(kind, marks=pytest.mark.long) for kind in ("gcs", "azure"))]

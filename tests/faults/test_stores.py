@@ -188,6 +188,7 @@ def test_no_bucket_and_nobody_there(of_kind, kind, monkeypatch):
     assert "check the network" in (caught.value.hint or "")
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_answer_that_never_comes(of_kind, kind):
     server, store = of_kind(kind)

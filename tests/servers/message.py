@@ -57,7 +57,11 @@ class Answer:
 
 
 def read_request(file: BinaryIO, proceed: Callable[[], None]) -> Request | None:
-    """Read a request; ``None`` where the client has ended. `proceed` tells one that waits with its body."""
+    """Read a request; ``None`` where the client has ended. `proceed` tells one that waits with its body.
+
+    What ends before the blank line behind its head, or before its last chunk, is none: a client that is
+    killed while it writes has asked for nothing.
+    """
     line = file.readline(65537)
     if not line.strip():
         return None
@@ -66,6 +70,8 @@ def read_request(file: BinaryIO, proceed: Callable[[], None]) -> Request | None:
     while (line := file.readline(65537)).strip():
         name, _, value = line.decode("latin-1").partition(":")
         headers[name.strip().lower()] = value.strip()
+    if not line.endswith(b"\n"):
+        return None
     if headers.get("expect", "").lower() == "100-continue":
         proceed()
     if headers.get("transfer-encoding", "").lower() == "chunked":
@@ -89,11 +95,11 @@ def _exactly(file: BinaryIO, length: int) -> bytes | None:
 def _chunks(file: BinaryIO) -> bytes | None:
     pieces = []
     while True:
-        size = int(file.readline().partition(b";")[0].strip() or b"0", 16)
+        size = int(file.readline().partition(b";")[0].strip(), 16)  # no number where the client has ended
         if not size:
-            while file.readline().strip():
+            while (line := file.readline()).strip():
                 pass
-            return b"".join(pieces)
+            return b"".join(pieces) if line.endswith(b"\n") else None
         piece = _exactly(file, size)
         if piece is None:
             return None

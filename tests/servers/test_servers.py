@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import socket
 from datetime import timedelta
 
 import pytest
 
 from tests.servers.faults import ALL, BEFORE, PAGE
+from tests.servers.message import read_request
 
 obstore = pytest.importorskip("obstore")
 from obstore.store import AzureStore, GCSStore, HTTPStore, S3Store  # noqa: E402
@@ -209,6 +212,23 @@ def test_other_clients_of_s3(fast_s3, tmp_path):
     assert place.open_input_file("octomed/by/arrow").read() == PART
     names = [one.path for one in place.get_file_info(fs.FileSelector("octomed/by"))]
     assert sorted(names) == ["octomed/by/arrow", "octomed/by/boto"]
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"PUT /octomed/a HTTP/1.1\r\nHost: here\r\nContent-Length: 4\r\n\r\n0123",
+        b"PUT /octomed/a HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n012\r\n1\r\n3\r\n0\r\n\r\n",
+    ],
+    ids=["whole", "in chunks"],
+)
+def test_a_request_that_is_cut_anywhere_is_none(request_):
+    found = read_request(io.BytesIO(request_), lambda: None)
+    assert found is not None
+    assert (found.method, found.body) == ("PUT", b"0123")
+    for end in range(len(request_)):
+        with contextlib.suppress(ValueError):  # which ends the connection, too
+            assert read_request(io.BytesIO(request_[:end]), lambda: None) is None, request_[:end]
 
 
 def test_a_server_with_tls(served):

@@ -169,6 +169,7 @@ def shared_bytes(processes: list[int]) -> int:
     return sum(sizes.values())
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(("workers", "ahead"), [(1, 2), (2, 3)])
 def test_what_is_read_ahead_of_images_has_a_bound(tmp_path, workers, ahead):
     """A loader holds `num_workers` x `prefetch_factor` batches, beside the one that is trained on."""

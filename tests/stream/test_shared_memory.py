@@ -19,6 +19,8 @@ from streaming.base.shared import SharedMemory
 from .ranks import results, start
 from .reading import loader, packs_of
 
+pytestmark = pytest.mark.alone  # it counts segments that any process may have made
+
 SEGMENTS = Path("/dev/shm")
 
 

@@ -26,6 +26,8 @@ from streaming.base.shared import SharedMemory
 
 from .reading import loader, packs_of
 
+pytestmark = pytest.mark.alone  # it counts segments that any process may have made
+
 ROOT = Path(__file__).parents[2]
 NAME = f"octomed-test-{os.getpid()}"
 

@@ -13,6 +13,8 @@ from octomed.train import exit_codes, main
 
 from .ranks import free_port
 
+pytestmark = pytest.mark.alone  # races of ranks
+
 
 def start(rank, train, port, ranks=2, signalled=False):
     """Start `train.py`'s main in a process of its own, with this in the place of training.

@@ -57,7 +57,7 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("vision", "values", "expected"), CASES, ids=str)
+@pytest.mark.parametrize(("vision", "values", "expected"), CASES)
 def test_parts_are_trained_as_the_recipe_says(vision, values, expected):
     model = fresh()
     trained = make_trainable(model, settings(**values), vision=vision)

@@ -19,6 +19,7 @@ pytest.importorskip("composer")
 
 from .sessions import traces_of_steps
 
+pytestmark = pytest.mark.alone  # it is timed, and takes two cores
 ROOT = Path(__file__).parents[2]
 STEPS, PACKS_A_STEP = 80, 4
 PLACES = {"remote": "packed", "local": "cache"}

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from octomed.train.signals import SIGNALS
 
+pytestmark = pytest.mark.alone  # races of signals
+
 ROOT = Path(__file__).parents[2]
 SECONDS = 120.0
 

@@ -35,11 +35,11 @@ def test_every_row_format_is_in_the_recipes_document(name):
     assert f"`{name}`" in (ROOT / "docs/recipe.md").read_text(encoding="utf-8")
 
 
-def test_the_readme_names_every_folder():
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+def test_the_tree_names_every_folder():
+    tree = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     inside = [*(ROOT / "rust").iterdir(), *(ROOT / "python/octomed").iterdir()]
     names = [path.name for path in inside if path.is_dir() and path.name != "__pycache__"]
-    assert [name for name in names if f" {name}/ " not in readme] == []
+    assert [name for name in names if f" {name}/ " not in tree] == []
 
 
 def test_the_readmes_python_runs(tmp_path, monkeypatch):

@@ -46,10 +46,50 @@ PUBLISHED = (
 )
 TO_A_HUB = RunBy("tests/publish/test_push.py", '"push", str(run), place, "--yes"')
 NETWORK = NotRun("needs a network: packages or a repository")
+OWN_DATA = RunBy("tests/starter/test_init.py", "next: `octomed plan recipe.yaml`")
 THESE_TESTS = NotRun("runs these very tests")
 
+PYTHON_PAGE = RunBy("tests/library/test_docs.py", "docs/python.md")
 HERE = "here"
 """Run by `test_the_commands_of_the_readme`, in their order."""
+
+AS_IN_THE_README = NotRun("the README has it, of the recipe in the clone, where it is run")
+AS_IN_TRAINING = NotRun("docs/training.md has it, of the recipe in the clone")
+BEGINNERS = {
+    "docs/first-pack.md": {
+        "octomed recipes quickstart --out quickstart.yaml": HERE,
+        "octomed check quickstart.yaml": AS_IN_THE_README,
+        "octomed plan quickstart.yaml": AS_IN_THE_README,
+        "octomed pack quickstart.yaml": AS_IN_THE_README,
+        "octomed verify runs/quickstart": AS_IN_THE_README,
+        "octomed inspect runs/quickstart": AS_IN_THE_README,
+        "octomed inspect runs/quickstart --stream len-00512 --pack 0": AS_IN_THE_README,
+        "octomed rejects runs/quickstart": AS_IN_THE_README,
+        "octomed report runs/quickstart": AS_IN_THE_README,
+        "octomed pack quickstart.yaml --set pack.capacity=2048 --set output.path=runs/smaller": HERE,
+    },
+    "docs/first-training.md": {
+        "pip install '.[train]'": NETWORK,
+        "octomed recipes quickstart-train --out quickstart-train.yaml": HERE,
+        "octomed recipes quickstart-held-out --out quickstart-held-out.yaml": HERE,
+        "octomed recipes train/quickstart --out training.yaml": HERE,
+        "octomed pack quickstart-train.yaml": AS_IN_TRAINING,
+        "octomed pack quickstart-held-out.yaml": AS_IN_TRAINING,
+        "octomed train-plan training.yaml --memory 24GB": PLANNED,
+        "octomed train training.yaml --nproc 2": STARTED,
+        "octomed inspect runs/train/quickstart --step 12": A_STEP,
+    },
+    "docs/install.md": {
+        "pip install dist/*_x86_64.whl": RunBy(
+            "scripts/try_wheel.sh", 'pip install --quiet --only-binary :all: "$wheel"'
+        ),
+        "git clone https://github.com/octomed/octomed && cd octomed": NETWORK,
+        "make quickstart": NotRun("installs the package; its commands are run here"),
+        "octomed --version": RunBy("tests/cli/test_transcripts.py", '"--version"'),
+        "octomed doctor": RunBy("tests/unit/test_doctor.py", "doctor"),
+    },
+}
+"""By document, what those who begin are shown."""
 
 COMMANDS = {
     ("README.md", "git clone https://github.com/octomed/octomed && cd octomed"): NETWORK,
@@ -63,8 +103,8 @@ COMMANDS = {
     ("README.md", "octomed rejects runs/quickstart"): HERE,
     ("README.md", "octomed report runs/quickstart"): HERE,
     ("README.md", "octomed doctor recipes/quickstart.yaml"): HERE,
-    ("README.md", "octomed pack recipes/quickstart-curation.yaml"): HERE,
-    ("README.md", "octomed report runs/quickstart-curation"): HERE,
+    ("docs/curation.md", "octomed pack recipes/quickstart-curation.yaml"): HERE,
+    ("docs/curation.md", "octomed report runs/quickstart-curation"): HERE,
     ("docs/report.md", "octomed report runs/quickstart"): HERE,
     ("docs/report.md", "octomed report runs/quickstart --no-samples"): HERE,
     ("docs/publish.md", "octomed push runs/quickstart hf://datasets/me/quickstart --dry-run"): HERE,
@@ -80,27 +120,68 @@ COMMANDS = {
     ("docs/events.md", "octomed schema events > events.schema.json"): RunBy(
         "tests/cli/test_events.py", '"schema", "events"'
     ),
+    ("docs/view.md", "pip install '.[view]'"): NETWORK,
+    ("docs/view.md", "octomed view runs/quickstart"): RunBy("tests/view/test_guard.py", "started(run)"),
+    ("docs/own-data.md", "octomed init data/train.jsonl"): OWN_DATA,
+    ("docs/own-data.md", "octomed plan recipe.yaml"): OWN_DATA,
+    ("docs/own-data.md", "octomed pack recipe.yaml"): RunBy("tests/starter/test_starter.py", "octomed.pack("),
+    ("docs/own-data.md", "octomed explain pack.capacity"): HERE,
+    ("docs/own-data.md", "octomed explain over_long"): HERE,
+    ("docs/own-data.md", "octomed explain 3"): HERE,
+    (
+        "docs/own-data.md",
+        "octomed completion bash > ~/.local/share/bash-completion/completions/octomed",
+    ): RunBy("tests/cli/test_completion.py", '"completion", "bash"'),
+    ("docs/export.md", "octomed export runs/quickstart --format llama-factory --output exported"): HERE,
+    (
+        "docs/export.md",
+        "octomed export runs/quickstart --format trl --file-type parquet --images embedded -o exported-trl",
+    ): HERE,
+    ("docs/diff.md", "octomed diff recipes/quickstart.yaml recipes/quickstart-curation.yaml"): HERE,
+    ("docs/diff.md", "octomed diff runs/quickstart runs/quickstart-curation"): HERE,
+    ("docs/diff.md", "octomed diff runs/quickstart runs/quickstart-curation --json"): HERE,
     ("README.md", "octomed inspect runs/quickstart --stream len-00512 --pack 0"): HERE,
     ("README.md", "octomed inspect recipes/quickstart.yaml --source films --row 0"): HERE,
-    ("README.md", "octomed pack recipes/quickstart-images.yaml"): HERE,
-    ("README.md", "python examples/first_batch.py runs/quickstart"): HERE,
-    ("README.md", "python examples/hugging_face_trainer.py runs/quickstart-images"): HERE,
+    ("docs/images.md", "octomed pack recipes/quickstart-images.yaml"): HERE,
+    ("docs/images.md", "python examples/first_batch.py runs/quickstart"): HERE,
+    ("docs/images.md", "python examples/hugging_face_trainer.py runs/quickstart-images"): HERE,
     ("README.md", "octomed check my-run.yaml"): RunBy(
         "tests/unit/test_docs_commands.py", "test_what_the_readme_shows_of_a_wrong_recipe_is_what_is_said"
     ),
-    ("README.md", "pip install '.[train]'"): NETWORK,
+    **{
+        (document, command): how
+        for document, commands_of in BEGINNERS.items()
+        for command, how in commands_of.items()
+    },
     ("recipes/octomed-8m.yaml", "octomed pack recipes/octomed-8m.yaml"): NotRun(
         "needs the paper's data; tests/unit/test_paper_recipes.py checks the recipe"
     ),
-    ("README.md", "octomed pack recipes/quickstart-train.yaml"): PACKED_FOR_IT,
-    ("README.md", "octomed pack recipes/quickstart-held-out.yaml"): HELD_OUT_FROM_IT,
-    ("README.md", "octomed train-plan recipes/train/quickstart.yaml --memory 24GB"): PLANNED,
-    ("README.md", "octomed train recipes/train/quickstart.yaml --nproc 2"): STARTED,
     ("docs/training.md", "pip install '.[train]'"): NETWORK,
     ("docs/training.md", "octomed pack recipes/quickstart-train.yaml"): PACKED_FOR_IT,
     ("docs/training.md", "octomed pack recipes/quickstart-held-out.yaml"): HELD_OUT_FROM_IT,
     ("docs/training.md", "octomed train recipes/train/quickstart.yaml --nproc 2"): STARTED,
     ("docs/training.md", "octomed inspect runs/train/quickstart --step 12"): A_STEP,
+    **{
+        (document, command): RunBy("tests/distill/test_docs.py", command.rpartition("/")[2])
+        for document in ("docs/distill.md", "recipes/distill/quickstart.yaml")
+        for command in (
+            "octomed distill recipes/distill/quickstart.yaml",
+            "octomed pack recipes/distill/quickstart-pack.yaml",
+        )
+    },
+    **{
+        (document, "python -m tests.servers.teacher --port 8765 &"): RunBy(
+            "tests/distill/conftest.py", "tests.servers.teacher"
+        )
+        for document in ("docs/distill.md", "recipes/distill/quickstart.yaml")
+    },
+    ("docs/distill.md", "pip install '.[distill]'"): NETWORK,
+    **{
+        ("docs/distill.md", f"octomed distill recipes/distill/quickstart.yaml --batch {way}"): RunBy(
+            "tests/distill/test_batch_files.py", "test_what_goes_out_comes_back"
+        )
+        for way in ("export requests", "import output.jsonl errors.jsonl")
+    },
     ("CONTRIBUTING.md", ".venv/bin/python -m bench.corpus --help"): RunBy(
         "tests/bench/test_corpus.py", "bench.corpus"
     ),
@@ -115,7 +196,6 @@ COMMANDS = {
 }
 SNIPPETS = {
     ("README.md", "from streaming import StreamingDataset"): HERE,
-    ("README.md", "from octomed.stream import Collator, PackedDataset"): HERE,
     ("README.md", "import octomed"): RunBy("tests/unit/test_docs.py", "test_the_readmes_python_runs"),
     ("docs/curation.md", "from octomed.answers import extract, judge"): RunBy(
         "tests/unit/answers/test_answers.py", "test_the_documents_python_runs"
@@ -128,6 +208,14 @@ SNIPPETS = {
     ),
     ("docs/images.md", "from octomed import vision"): RunBy("tests/vision/test_docs.py", "docs/images.md"),
     ("docs/tokenizer.md", "import pyarrow as pa"): HERE,
+    ("docs/python.md", "import octomed"): PYTHON_PAGE,
+    ("docs/python.md", "recipe = octomed.Recipe.from_dict("): PYTHON_PAGE,
+    (
+        "docs/python.md",
+        'run = octomed.Run("runs/quickstart")  # or s3://, gs://, az://, https://, hf://',
+    ): PYTHON_PAGE,
+    ("docs/python.md", "# my_rules.py"): PYTHON_PAGE,
+    ("docs/python.md", "import my_rules"): PYTHON_PAGE,
 }
 KNOWN_LANGUAGES = {"", "python", "yaml", "json", "text", *SHELLS}
 """Those without a test of their own show what is printed, or trees of files."""
@@ -167,7 +255,7 @@ def test_the_languages_of_blocks_are_known():
 
 
 @pytest.mark.parametrize(
-    "run_by", {one for one in (*COMMANDS.values(), *SNIPPETS.values()) if isinstance(one, RunBy)}
+    "run_by", sorted({one for one in (*COMMANDS.values(), *SNIPPETS.values()) if isinstance(one, RunBy)})
 )
 def test_what_runs_elsewhere_is_there(run_by):
     assert run_by.piece in (ROOT / run_by.file).read_text(encoding="utf-8")
@@ -237,14 +325,6 @@ def test_the_stock_reader_of_the_readme_runs():
     assert found["pack"]["loss_spans"].shape[1] == 2
 
 
-@pytest.mark.usefixtures("my_run")
-def test_the_loader_of_the_readme_runs():
-    pytest.importorskip("streaming")
-    found = execute(snippet("README.md", "from octomed.stream import Collator, PackedDataset"))
-    with found["dataset"]:
-        assert next(iter(found["loader"]))["input_ids"].shape[0] == 1
-
-
 def test_the_tokenizer_of_its_document_runs(tmp_path, monkeypatch):
     shutil.copy(ROOT / "python/octomed/sample/tokenizer/tokenizer.json", tmp_path)
     monkeypatch.chdir(tmp_path)
@@ -279,13 +359,7 @@ def test_the_keys_of_training_in_documents_are_right(tmp_path, shown):
 
 def of_stores(text):
     """Check what is shown of recipes with stores, laid over a whole one, and return the snippets."""
-    of_readme = 'sources: [{name: rows, format: octomed, path: "s3://bucket/data/*.parquet"}]'
-    found = [
-        one
-        for one in snippets()
-        if one.language == "yaml"
-        and (one.document == "docs/stores.md" or (one.document, one.first_line) == ("README.md", of_readme))
-    ]
+    found = [one for one in snippets() if one.language == "yaml" and one.document == "docs/stores.md"]
     whole = YAML(typ="safe").load(text)
     for shown in found:
         assert load_recipe(whole | YAML(typ="safe").load(shown.text), check_files=False).addresses
@@ -312,22 +386,26 @@ def test_the_recipes_of_the_documents_are_right(tmp_path, monkeypatch):
     mapping = "".join(f"      {line}\n" for line in snippet("CONTRIBUTING.md", first_line).text.splitlines())
     recipe.write_text(re.sub(r"format: octomed .*\n", f"format:\n{mapping}", text), encoding="utf-8")
     assert load_recipe(recipe, check_files=False).sources[0].format.question == "Question"
-    recipe.write_text(snippet("README.md", "name: my-images").text, encoding="utf-8")
+    recipe.write_text(snippet("docs/images.md", "name: my-images").text, encoding="utf-8")
     assert load_recipe(recipe, check_files=False).pack.traces_per_image == 4
     known_of_curation = set()
-    of_curation = {("README.md", "curate:")}
     for shown in snippets():
         place = (shown.document, shown.first_line)
-        if shown.language != "yaml" or (shown.document != "docs/curation.md" and place not in of_curation):
+        if shown.language != "yaml" or shown.document != "docs/curation.md":
             continue
         values = YAML(typ="safe").load(text) | YAML(typ="safe").load(shown.text)
         assert load_recipe(values, check_files=False).curate
         known_of_curation.add(place)
-    known = {(name, f"name: {run}") for name, run in (("README.md", "my-run"), ("README.md", "my-images"))}
+    known = {("README.md", "name: my-run"), ("docs/images.md", "name: my-images")}
     known.add(("CONTRIBUTING.md", first_line))
     known |= {(one.document, one.first_line) for one in of_training()}
     known |= known_of_curation | of_stores(text) | of_reports(text)
     assert {(one.document, one.first_line) for one in snippets() if one.language == "yaml"} == known
+    known |= known_of_curation | of_stores(text)
+    # tests/unit/test_coming_from.py and tests/distill/test_docs.py have those of these documents.
+    others = {"docs/coming-from.md", "docs/distill.md"}
+    shown = {one for one in snippets() if one.language == "yaml" and one.document not in others}
+    assert {(one.document, one.first_line) for one in shown} == known
 
 
 # Commands inside sentences: what they name is there

@@ -19,6 +19,8 @@ EXTRAS = {"composer", "streaming", "torch", "transformers"}
 PUBLIC = {
     "octomed": octomed.__all__,
     "octomed.answers": ["extract", "judge", "split"],
+    "octomed.library.recipe": ["Recipe", "load_recipe"],
+    "octomed.library.rows": ["Rows"],
     "octomed.mds": ["MDSReader", "MDSWriter", "verify"],
     "octomed.packing": ["pack_lengths"],
     "octomed.recipe.schema": ["schema_json"],

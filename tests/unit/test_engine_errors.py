@@ -5,10 +5,13 @@ from __future__ import annotations
 import errno
 import os
 import pickle
+import re
 import resource
 import subprocess
 import sys
+from pathlib import Path
 
+import octomed
 import pyarrow as pa
 import pytest
 from octomed import _octomed
@@ -128,3 +131,29 @@ def made(folder):
 def test_a_storage_error_crosses_processes_whole():
     error = pickle.loads(pickle.dumps(StorageError("what", "hint", errno.ENOSPC)))
     assert (error.message, error.hint, error.errno) == ("what", "hint", errno.ENOSPC)
+
+
+@pytest.mark.parametrize(
+    ("error", "kept"),
+    [
+        (StorageError("what", "hint", errno.EIO), {"errno": errno.EIO}),
+        (StorageError("what", None, errno.EIO), {"errno": errno.EIO}),
+        (DamagedBlock("what", None, "a.ids"), {"path": "a.ids"}),
+        (DataError("what"), {}),
+    ],
+)
+def test_another_hint_is_all_that_changes(error, kept):
+    before = error.hint
+    other = error.with_hint("do this")
+    assert (type(other), other.message, other.hint) == (type(error), error.message, "do this")
+    assert other.__notes__ == ["hint: do this"]
+    assert {name: getattr(other, name) for name in kept} == kept
+    assert error.hint == before
+    assert "do this" in str(pickle.loads(pickle.dumps(other)).__notes__)
+
+
+def test_no_error_is_made_again_of_its_message_alone():
+    """What else it holds would be lost: `with_hint` keeps it."""
+    package = Path(octomed.__file__).parent
+    again = re.compile(r"raise type\(\w+\)\(")
+    assert not [path for path in package.rglob("*.py") if again.search(path.read_text(encoding="utf-8"))]

@@ -20,6 +20,7 @@ def ends_with(error, locks, *calls):
         raise error
 
 
+@pytest.mark.alone
 def test_ctrl_c_does_not_wait_for_a_long_call_and_keeps_its_locks():
     go, released, late = threading.Event(), threading.Event(), []
     with ExitStack() as locks:
@@ -34,6 +35,7 @@ def test_ctrl_c_does_not_wait_for_a_long_call_and_keeps_its_locks():
     assert late == []
 
 
+@pytest.mark.alone
 def test_ctrl_c_waits_for_short_calls():
     ended, released = [], threading.Event()
 
@@ -49,6 +51,7 @@ def test_ctrl_c_waits_for_short_calls():
     assert ended == [False] * 3
 
 
+@pytest.mark.alone
 def test_any_other_end_waits_for_all_calls():
     ended = []
 

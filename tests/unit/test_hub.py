@@ -32,6 +32,7 @@ def test_a_proxy_stands_for_the_hub(monkeypatch):
         assert hub.reachable("https://hub.invalid")
 
 
+@pytest.mark.alone
 def test_a_name_that_nobody_looks_up_takes_two_seconds(monkeypatch):
     monkeypatch.setattr(socket, "create_connection", lambda *_, **__: time.sleep(30))
     begin = time.monotonic()
@@ -52,6 +53,7 @@ def test_nothing_of_the_probe_is_raised_in_its_thread(monkeypatch, taken, reacha
     assert raised == []
 
 
+@pytest.mark.alone
 def test_an_unknown_hub_id_without_a_network_is_one_sentence(tmp_path, monkeypatch):
     pytest.importorskip("huggingface_hub")
     monkeypatch.setattr(hub, "reachable", lambda _: False)

@@ -116,6 +116,19 @@ PARQUET = {
     ],
 }
 JSON = {
+    "distilled": [
+        {
+            "key": "0f",
+            "sample": 3,
+            "question": "What is this?",
+            "images": ["00ff.png"],
+            "response": "A lung.",
+            "reasoning": "It is dark.",
+            "finish_reason": "stop",
+            "usage": {"asked": 3, "answered": 5},
+            "seconds": 1.5,
+        }
+    ],
     "llava": [
         {"id": "1", "image": "chest/1.jpg", "conversations": TURNS},
         {"id": "2", "conversations": PLAIN_TURNS},
@@ -311,6 +324,7 @@ def test_rows_are_read(name, read, rows):
         ("messages", from_json, JSON, [["a.png"]]),
         ("ms-swift", from_parquet, PARQUET, [["a.png"]]),
         ("alpaca", from_parquet, PARQUET, [["a.png"]]),
+        ("distilled", from_json, JSON, [["00ff.png"]]),
         ("llava", from_json, JSON, [["chest/1.jpg"], None]),
         ("pubmedvision", from_json, JSON, [["images/a_1.jpg", "images/a_2.jpg"]]),
         ("sharegpt", from_json, JSON, [["a.png"]]),

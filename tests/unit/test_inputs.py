@@ -171,6 +171,24 @@ def test_what_is_said_about_an_entry(tree, entries, said):
     assert "sources.0.path" in str(caught.value.problems[0].place)
 
 
+@pytest.mark.parametrize(
+    ("entry", "hint"),
+    [
+        ("{t,v}/a.jsonl", "braces are not expanded: write a list, `["),
+        ("t/{0..9}*.jsonl", "braces are not expanded: write a wildcard, as in `"),
+        ("{t}/a.jsonl", "the nearest folder that exists is"),
+    ],
+)
+def test_braces_stand_for_themselves_and_the_hint_says_what_to_write(tree, entry, hint):
+    make(tree, "u/{x,y}.jsonl")
+    assert [file.relative for file in resolve(tree, "u/{x,y}.jsonl") if file.source == "medqa"] == [
+        "{x,y}.jsonl"
+    ]
+    with pytest.raises(RecipeProblems) as caught:
+        resolve(tree, entry)
+    assert hint in caught.value.problems[0].hint
+
+
 def test_every_empty_glob_is_named_with_its_line(tmp_path):
     values = recipes.values()
     values["sources"][0]["path"] = ["data/*.jsonl", "data/*.csv"]

@@ -20,6 +20,17 @@ TURNS = [{"from": "human", "value": "Why?"}, {"from": "gpt", "value": "Because."
 CHAT = [{"role": "user", "content": "Why?"}, {"role": "assistant", "content": "Because."}]
 ROWS = {
     "octomed": {"question": "Why?", "options": ["A: x", "B: y"], "answer": "A", "responses": ["one", "two"]},
+    "distilled": {
+        "key": "0f",
+        "sample": 0,
+        "question": "Why?",
+        "options": {"A": "x", "B": "y"},
+        "answer": "A",
+        "response": "Because.",
+        "reasoning": "Hm.",
+        "finish_reason": "stop",
+        "teacher": "r1",
+    },
     "messages": {"messages": [{"role": "system", "content": "Be brief."}, *CHAT]},
     "sharegpt": {"system": "Be brief.", "conversations": TURNS},
     "alpaca": {
@@ -125,6 +136,12 @@ PARTS = {
         "options": [{"label": "A", "text": "x"}, {"label": "B", "text": "y"}],
         "answer": "A",
         "responses": [{"reasoning": None, "response": "one"}, {"reasoning": None, "response": "two"}],
+    },
+    "distilled": QUESTION
+    | {
+        "options": [{"label": "A", "text": "x"}, {"label": "B", "text": "y"}],
+        "answer": "A",
+        "responses": [BECAUSE | {"reasoning": "Hm."}],
     },
     "messages": {"id": None, "system": "Be brief.", "messages": CHAT},
     "sharegpt": {"id": None, "system": "Be brief.", "messages": CHAT},

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+from pathlib import Path
 
 import pytest
 from octomed import _octomed
 from octomed.pipeline.inputs.nearest_format import suiting_formats
+from octomed.recipe import presets
 from octomed.recipe.formats import Mapping, curated_mapping_of
 from octomed.recipe.presets import gives_traces, load_preset
 
@@ -314,3 +317,12 @@ def test_questions_of_every_format_are_read_alone():
     for name, row in ROWS:
         (found,) = from_json(questions_of(name), [row])
         assert (found["responses"], bool(found["question"])) == ([], True)
+
+
+def test_what_was_parsed_before_is_what_the_files_say():
+    """`OCTOMED_UPDATE_SNAPSHOTS=1 pytest` on this file writes it anew."""
+    path = Path(presets.__file__).parent / "presets/parsed.json"
+    files = presets.parsed_files()
+    if os.environ.get("OCTOMED_UPDATE_SNAPSHOTS"):
+        path.write_text(json.dumps(files, indent=1, sort_keys=True) + "\n")
+    assert json.loads(path.read_text()) == files, "a row format changed: see this test's first line"

@@ -10,7 +10,9 @@ import traceback
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
+from typer.completion import completion_init
 
+from octomed.cli.completion import COMPLETE
 from octomed.cli.pipes import outlive_readers
 from octomed.cli.signals import Stopped, received
 from octomed.cli.starting import leave_on_signals
@@ -121,6 +123,8 @@ def run(arguments: Sequence[str]) -> int:
 
 def _run(arguments: Sequence[str], *, json_lines: bool) -> int:
     command: Any = typer.main.get_command(app)
+    if COMPLETE in os.environ:
+        completion_init()
     try:
         code = command.main(list(arguments) or ["--help"], prog_name="octomed", standalone_mode=False)
         _raise_what_typer_caught(code)

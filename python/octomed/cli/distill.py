@@ -3,14 +3,37 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from octomed.cli.options import AsJson, Overrides, RecipePath
 from octomed.cli.signals import stop_by_signals
 from octomed.cli.terminal import log, out, resumable
 from octomed.errors import RecipeError
 
+if TYPE_CHECKING:
+    from octomed.distill.recipe import DistillRecipe
 
-def command(recipe: RecipePath, overrides: Overrides = None, json_output: AsJson = False) -> None:
+
+def command(
+    recipe: RecipePath,
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[DIR|FILES]", help="With --batch: where requests go, or answers.", show_default=False
+        ),
+    ] = None,
+    batch: Annotated[
+        str | None,
+        typer.Option(
+            metavar="export|import", help="Write requests as files of a batch service, or read its answers."
+        ),
+    ] = None,
+    overrides: Overrides = None,
+    json_output: AsJson = False,
+) -> None:
     """Sample a teacher's responses to a recipe's questions, as rows that packing reads.
 
     What comes is in `samples.jsonl`, which `octomed pack` reads with `format: distilled`. The recipe has the
@@ -22,12 +45,14 @@ def command(recipe: RecipePath, overrides: Overrides = None, json_output: AsJson
     Examples:
       octomed distill recipes/distill/quickstart.yaml
       octomed distill recipes/distill/quickstart.yaml --set samples=4 --set limits.concurrency=256
+      octomed distill recipes/distill/quickstart.yaml --batch export requests
+      octomed distill recipes/distill/quickstart.yaml --batch import output.jsonl errors.jsonl
     """
     try:
         import aiohttp  # noqa: F401 said here in words, not by a traceback
     except ImportError:
         raise RecipeError(
-            "asking a teacher needs the package `aiohttp`", "`pip install 'octomed[distill]'`"
+            "asking a teacher needs the package `aiohttp`", "`pip install '.[distill]'`, in OctoMed's folder"
         ) from None
     from octomed.commands import as_argument, set_options
     from octomed.distill.display import shown_on
@@ -35,6 +60,9 @@ def command(recipe: RecipePath, overrides: Overrides = None, json_output: AsJson
     from octomed.distill.run import distill
 
     loaded = load_distill_recipe(recipe, overrides or ())
+    if batch is not None or files:
+        _batch(loaded, batch, files or [], as_json=json_output)
+        return
     if not json_output:
         for text in loaded.asked.notes():
             log(f"note: {text}")
@@ -54,3 +82,29 @@ def command(recipe: RecipePath, overrides: Overrides = None, json_output: AsJson
 
         log(f"stopped: {counts.stopped}; with a larger one `{shell_words(again)}` goes on")
     log(f"next: `octomed pack` with `path: {loaded.output / 'samples.jsonl'}` and `format: distilled`")
+
+
+def _batch(recipe: DistillRecipe, way: str | None, files: list[Path], *, as_json: bool) -> None:
+    import json
+
+    from octomed.distill.batch_files import export_batch, import_batch
+
+    if way == "export" and len(files) == 1:
+        written = export_batch(recipe, files[0])
+        if as_json:
+            out(json.dumps(vars(written)))
+            return
+        out(f"{written.requests:,} requests for {written.samples:,} samples in {len(written.files)} files")
+        log("next: hand them to the service, and its answers to `--batch import`")
+    elif way == "import" and files:
+        counts = import_batch(recipe, files)
+        if as_json:
+            out(json.dumps(counts.values(recipe.settings), ensure_ascii=False))
+            return
+        for line in counts.lines(recipe.settings):
+            out(line)
+    else:
+        raise RecipeError(
+            "`--batch` is `export` with a folder, or `import` with files",
+            "`octomed distill RECIPE --batch export DIR`, `octomed distill RECIPE --batch import FILES`",
+        )

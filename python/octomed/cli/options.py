@@ -14,10 +14,30 @@ RunPath = Annotated[
     str,
     typer.Argument(metavar="OUTPUT", help="Output folder of a run, or its address.", show_default=False),
 ]
+
+
+def keys_that_begin(incomplete: str) -> list[str]:
+    """Return what a shell offers behind `--set`: keys with an equals sign, then the words that one takes.
+
+    Examples
+    --------
+    >>> keys_that_begin("pack.cap"), keys_that_begin("supervise=")
+    (['pack.capacity='], ['supervise=all', 'supervise=last'])
+    """
+    from octomed.cli.recipe_keys import KEYS
+
+    key, has_value, _ = incomplete.partition("=")
+    found = [f"{key}={word}" for word in KEYS.get(key, ())] if has_value else [f"{name}=" for name in KEYS]
+    return [word for word in found if word.startswith(incomplete)]
+
+
 Overrides = Annotated[
     list[str] | None,
     typer.Option(
-        "--set", metavar="KEY=VALUE", help="Set a key of the recipe, `pack.capacity=8192`. May be repeated."
+        "--set",
+        metavar="KEY=VALUE",
+        help="Set a key of the recipe, `pack.capacity=8192`. May be repeated.",
+        autocompletion=keys_that_begin,
     ),
 ]
 AsEvents = Annotated[

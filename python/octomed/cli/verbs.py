@@ -14,6 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 VERBS = {
+    "init": "Look at data and write a starter recipe for it, with comments.",
     "check": "Check a recipe: its keys, its files and their first rows, model and templates.",
     "plan": "Show tasks, rows, tokens, minutes and disk of a run, and what is finished already.",
     "pack": "Pack a recipe's traces into MDS shards.",
@@ -22,12 +23,16 @@ VERBS = {
     "report": "Write `report.html` and the dataset card `README.md` into a run's folder.",
     "view": "Show a run in a browser: packs as the model sees them, what was left out, curves.",
     "push": "Put a finished run to the Hugging Face hub: private, without what nobody asked for.",
+    "export": "Write a run's curated traces for another trainer: messages, ShareGPT and others.",
+    "diff": "Compare two runs or recipes: keys, counts, and which traces came, went or changed.",
     "verify": "Check a run: digests, offsets, token range, loss spans, counts.",
     "train-plan": "Say what memory a training takes on each GPU, and whether that fits.",
     "train": "Train as a recipe says, as `composer train.py` does, with the same exit codes.",
     "distill": "Sample a teacher's responses to a recipe's questions, as rows that packing reads.",
     "recipes": "List the recipes that come with the package, print one, or write one to a file.",
     "schema": "Print the JSON Schema of a recipe, or of the events that `--json` prints.",
+    "explain": "Say what a reason of rejects, a key of a recipe, an error or an exit code means.",
+    "completion": "Print what a shell needs to complete verbs, options, files and the keys of `--set`.",
     "clean": "Remove from the recipe's working store what no existing output uses.",
     "doctor": "Look at the machine: versions, cores, memory, disks, credentials, GPUs.",
 }

@@ -30,8 +30,8 @@ def command(
 
     Prints an address of this machine (127.0.0.1) with a random token, and serves its pages until Ctrl-C.
     They show texts of the data: mind who can see your screen. Rows that were flagged for identifying data
-    are masked until asked for. Nothing is written, and nothing is fetched but the run. A run that is being
-    packed says what is there so far. Needs the extra `view`: starlette, uvicorn, jinja2, matplotlib.
+    are masked until asked for. Nothing is written, and nothing is read but the run and rows of its sources.
+    A run that is being packed says what is there so far. Needs the extra `view`.
 
     \b
     Examples:

@@ -46,6 +46,19 @@ def verdicts(
     return [reason or traces[0][1] for _, reason, _, traces, _ in outcomes]
 
 
+def accepted_among(
+    judge: _octomed.Scanner, question: dict[str, Any], samples: Sequence[dict[str, Any]]
+) -> int:
+    """Return how many samples of a question packing would accept.
+
+    Parameters
+    ----------
+    judge, question, samples
+        As for :func:`verdicts`.
+    """
+    return verdicts(judge, question, samples).count(_KEPT)
+
+
 def judge_lines(
     judge_of: Callable[[str], _octomed.Scanner], lines: Sequence[dict[str, Any]]
 ) -> dict[str, int]:
@@ -63,5 +76,5 @@ def judge_lines(
     for line in lines:
         by_question.setdefault(line["key"], []).append(line)
     for key, samples in by_question.items():
-        found[key] = verdicts(judge_of(samples[0]["source"]), samples[0], samples).count(_KEPT)
+        found[key] = accepted_among(judge_of(samples[0]["source"]), samples[0], samples)
     return found

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 from octomed.distill.client import Client
 from octomed.distill.counts import Counts
 from octomed.distill.failures import FAILURES, Failures
+from octomed.distill.had import had_of
 from octomed.distill.images import ImageFolder
-from octomed.distill.judging import judge_lines
 from octomed.distill.pace import Pace
 from octomed.distill.questions import Questions, Refused
 from octomed.distill.record import RECORD, write_record
-from octomed.distill.sample_file import SAMPLES, Had, SampleFile, entries_of
+from octomed.distill.sample_file import SAMPLES, SampleFile
 from octomed.distill.sampler import BudgetSpent, Sampler
 from octomed.errors import DataError
 from octomed.names import shown
@@ -24,7 +24,6 @@ from octomed.store import LocalStore
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
-    from pathlib import Path
 
     from octomed.distill.questions import Question
     from octomed.distill.recipe import DistillRecipe
@@ -78,7 +77,7 @@ async def _distill(recipe: DistillRecipe, tell: Told) -> Counts:
         cut = file.cut_unfinished()
         if cut:
             counts.notes.append(f"{cut:,} bytes of an unfinished line were cut off `{SAMPLES}`")
-        had, accepted = _had(output / SAMPLES, questions, judged=settings.until is not None)
+        had, accepted = had_of(recipe, questions)
         counts.asked, counts.answered = had.asked, had.answered
         limits = settings.limits
         pace = Pace(limits.concurrency, requests=limits.requests_per_minute, tokens=limits.tokens_per_minute)
@@ -119,20 +118,6 @@ async def _distill(recipe: DistillRecipe, tell: Told) -> Counts:
         )
     write_record(output / RECORD, recipe, counts)
     return counts
-
-
-def _had(path: Path, questions: Questions, *, judged: bool) -> tuple[Had, dict[str, int]]:
-    """Return what a file of samples holds already, and by key how many of these packing would accept."""
-    had = Had()
-    accepted: dict[str, int] = {}
-    entries = entries_of(path)
-    while group := list(itertools.islice(entries, 1024)):
-        for entry in group:
-            had.add(entry)
-        if judged:
-            for key, number in judge_lines(questions.judge_of, group).items():
-                accepted[key] = accepted.get(key, 0) + number
-    return had, accepted
 
 
 def _at_a_time(recipe: DistillRecipe) -> int:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from octomed.distill.client import NotAnswered
-from octomed.distill.judging import verdicts
+from octomed.distill.judging import accepted_among
 from octomed.distill.lines import NotAsked, question_of, sample_lines
 from octomed.distill.requests import Ask, ask_of
 from octomed.errors import StorageError
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 _HOPELESS = 20
 """Samples in a row that no attempt gave, after which the endpoint is not asked on."""
-_KEPT = "kept"
 _CUT = "length"
 
 
@@ -185,11 +184,10 @@ class Sampler:
         self._counts.samples += len(lines)
         for _, sample in came:
             self._count_sample(asked, sample)
-        found = verdicts(asked.judge, asked.columns, lines)
-        accepted = found.count(_KEPT)
+        accepted = accepted_among(asked.judge, asked.columns, lines)
         asked.accepted += accepted
         self._counts.accepted += accepted
-        self._counts.judged += len(found)
+        self._counts.judged += len(lines)
 
     def _count_usage(self, reply: Reply) -> None:
         self._counts.asked += reply.usage.asked

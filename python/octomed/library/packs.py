@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -21,20 +22,20 @@ if TYPE_CHECKING:
 
 
 class Piece(NamedTuple):
-    """A stretch of a document: text that is all learned or all not, or one image.
+    """A stretch of a document: text that is all supervised or all not, or one image.
 
     Attributes
     ----------
     text : str
         What is written there; of an image `[image 1]`, with its number in the document.
-    learned : bool
+    supervised : bool
         Whether its tokens carry loss.
     image : ImageView or None
         The image that stands there.
     """
 
     text: str
-    learned: bool
+    supervised: bool
     image: ImageView | None = None
 
 
@@ -80,7 +81,7 @@ class Document:
         return len(self.input_ids)
 
     @property
-    def learned(self) -> int:
+    def supervised(self) -> int:
         """How many tokens carry loss."""
         return sum(end - begin for begin, end in self.loss_spans)
 
@@ -94,7 +95,7 @@ class Document:
 
     @property
     def is_flagged(self) -> bool:
-        """Whether the run found data in its row that says whom it is about: it is masked where it is shown."""
+        """Whether the run found data in its row that says whom it is about: it is masked where shown."""
         return self._words is not None and self._words.is_flagged((self.source, self.file, self.row))
 
     @property
@@ -104,7 +105,7 @@ class Document:
 
     @property
     def pieces(self) -> list[Piece]:
-        """Its text in stretches that are all learned or all not, and its images."""
+        """Its text in stretches that are all supervised or all not, and its images."""
         if self._words is None:
             raise ValueError("a document that was not read from a run has no text")
         return list(self._words.pieces(self))
@@ -114,19 +115,21 @@ class Document:
         return self.tokens
 
     def _repr_html_(self) -> str:
-        """Show its place, its text with what is learned marked, and its images."""
+        """Show its place, its text with what is supervised marked, and its images."""
         facts = facts_html(
             [
                 ("trace", self.trace_id),
                 ("from", f"{self.source}/{self.file} row {self.row} sample {self.sample}"),
                 ("packed", f"{self.stream} pack {self.pack} document {self.number}"),
-                ("tokens", f"{units.count(self.tokens)}, {units.count(self.learned)} learned"),
+                ("tokens", f"{units.count(self.tokens)}, {units.count(self.supervised)} supervised"),
             ]
         )
         if self.is_flagged:
             return f"{facts}<p>{MASKED}</p>"
         return (
-            facts + text_html((piece.text, piece.learned) for piece in self.pieces) + images_html(self.images)
+            facts
+            + text_html((piece.text, piece.supervised) for piece in self.pieces)
+            + images_html(self.images)
         )
 
 
@@ -155,7 +158,7 @@ class Words:
         changes = (mask[1:] != mask[:-1]) | (is_image[1:] != is_image[:-1])
         edges = [0, *(np.flatnonzero(changes) + 1).tolist(), len(ids)] if len(ids) else []
         shown = 0
-        for begin, end in zip(edges, edges[1:], strict=False):
+        for begin, end in itertools.pairwise(edges):
             if is_image[begin]:
                 image = document.images[shown] if shown < len(document.images) else None
                 shown += 1
@@ -164,7 +167,7 @@ class Words:
                 yield Piece(self._decoded(ids[begin:end]), bool(mask[begin]))
 
     def _decoded(self, ids: NDArray[np.uint32]) -> str:
-        data = cast("bytes", self.tokenizer().decode(pa.array(np.ascontiguousarray(ids), pa.uint32())))
+        data = self.tokenizer().decode(pa.array(np.ascontiguousarray(ids), pa.uint32()))
         return bytes(data).decode("utf-8", "replace")
 
 

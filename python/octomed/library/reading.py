@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -46,7 +47,7 @@ class PackReader:
     words: Words
 
     def packs(self, stream: str, *, first: int = 0, source: str | None = None) -> Iterator[Pack]:
-        """Yield the packs of a stream in their order, those alone that have a trace of `source` if one is given.
+        """Yield the packs of a stream in their order, or those that have a trace of `source`.
 
         Of a run at an address one shard is here at a time.
         """
@@ -76,7 +77,7 @@ class PackReader:
                     continue
                 numbers = wanted.column("pack").to_numpy()
                 edges = [0, *(np.flatnonzero(numbers[1:] != numbers[:-1]) + 1).tolist(), len(numbers)]
-                for begin, end in zip(edges, edges[1:], strict=False):
+                for begin, end in itertools.pairwise(edges):
                     piece = wanted.slice(begin, end - begin)
                     if waiting and waiting[-1].column("pack")[0] != piece.column("pack")[0]:
                         yield _joined(waiting)
@@ -92,7 +93,7 @@ class PackReader:
             token = self.words.image_token
             images = None if token is None else PackImages(content, token)
         except OctomedError as error:
-            raise type(error)(error.message, hint) from None
+            raise error.with_hint(hint) from None
         if [int(row["trace_id"]) for row in places] != list(content.trace_ids):
             message = f"the provenance of `{stream}` pack {number} names other traces than its shard"
             raise DataError(message, hint)

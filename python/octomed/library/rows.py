@@ -18,9 +18,9 @@ _ROWS_SHOWN = 20
 class Rows:
     """Rows of one or several tables of a finished run.
 
-    Nothing is read before rows are asked for, and each time anew. Iterating gives dicts, :meth:`batches` Arrow's
-    record batches: both hold one batch in memory. What takes an Arrow stream (polars, DuckDB, `pyarrow.table`)
-    takes this value as it is.
+    Nothing is read before rows are asked for, and each time anew. Iterating gives dicts, :meth:`batches`
+    Arrow's record batches: both hold one batch in memory. What takes an Arrow stream (polars, DuckDB,
+    `pyarrow.table`) takes this value as it is.
 
     Parameters
     ----------

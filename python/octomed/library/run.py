@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +28,10 @@ from octomed.recipe.problems import suggest
 from octomed.report import units
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterator, Sequence
+
+    from typing_extensions import Self
 
     from octomed import _octomed
     from octomed.report.views import RunView, Verified
@@ -51,9 +53,10 @@ _NO_REJECTS = pa.schema(
 class Run:
     """A finished run: the folder that `octomed pack` wrote, or its address in a store.
 
-    Nothing but `octomed.json` is read before it is asked for, and no table as a whole: rows come batch by batch,
-    packs one by one, so that a run of millions of traces takes no more memory than a small one. Of a run at an
-    address what is read is fetched, and removed when the process ends, or the block of `with octomed.Run(…)`.
+    Nothing but `octomed.json` is read before it is asked for, and no table as a whole: rows come batch by
+    batch, packs one by one, so that a run of millions of traces takes no more memory than a small one. Of a
+    run at an address what is read is fetched, and removed when the process ends, or the block of `with
+    octomed.Run(…)`.
 
     Parameters
     ----------
@@ -76,12 +79,12 @@ class Run:
     >>> _ = octomed.pack(recipe)
     >>> run = octomed.Run(f"{folder}/run")
     >>> run.streams
-    ('len-00256', 'len-00512', 'len-04096')
+    ('len-00256', 'len-00512')
     >>> pack = run.pack("len-00256", 0)
     >>> pack.capacity, pack.tokens <= pack.capacity
     (4096, True)
-    >>> {row["reason"] for row in run.rejects(columns=["reason"], source="image-questions")}
-    {'over_long'}
+    >>> sorted({row["reason"] for row in run.rejects(columns=["reason"], source="image-dialogues")})
+    ['image_count', 'image_damaged', 'image_missing']
     """
 
     def __init__(self, place: str | os.PathLike[str]) -> None:
@@ -172,7 +175,7 @@ class Run:
         source: str | None = None,
         limit: int | None = None,
     ) -> Rows:
-        """Return what was left out as rows: place, reason and detail, no texts. `sample` is null of whole rows.
+        """Return what was left out as rows: place, reason and detail; `sample` is null of whole rows.
 
         Parameters
         ----------
@@ -193,7 +196,7 @@ class Run:
         return self._rows(names, columns, {"reason": reason}, limit)
 
     def table(self, name: str, *, columns: Sequence[str] | None = None, limit: int | None = None) -> Rows:
-        """Return a table of findings as rows: near duplicates, identifying data, contamination, shared images.
+        """Return a table of findings as rows: near duplicates, contamination, shared images and others.
 
         Parameters
         ----------
@@ -279,14 +282,14 @@ class Run:
         raise RecipeError(f"no trace {trace_id} in `{self.place}`", "`run.traces()` lists the ids")
 
     def is_flagged(self, source: str, file: str, row: int) -> bool:
-        """Tell whether data that says whom it is about was found in a row: such rows are masked where shown."""
+        """Tell whether data that says whom it is about was found in a row: it is masked where it is shown."""
         return (source, file, row) in self._flagged
 
     def close(self) -> None:
         """Remove what was fetched of a run at an address; a folder is left alone."""
         close_run(self._folder)
 
-    def __enter__(self) -> Run:
+    def __enter__(self) -> Self:
         """Have the run for as long as the block runs."""
         return self
 
@@ -306,7 +309,10 @@ class Run:
                 ("run", f"{file.name} in {self.place}"),
                 ("rows read", units.count(counts.rows)),
                 ("traces packed", units.count(counts.train + counts.validation)),
-                ("tokens", f"{units.count(counts.tokens)}, {units.count(counts.supervised_tokens)} learned"),
+                (
+                    "tokens",
+                    f"{units.count(counts.tokens)}, {units.count(counts.supervised_tokens)} supervised",
+                ),
                 ("packs", f"{units.count(counts.packs)} of {units.count(file.capacity)} tokens"),
             ]
         )

@@ -20,8 +20,8 @@ _MOST_IMAGES = 8
 _LARGEST_IMAGE = 4 * 2**20
 _SHOWN_BY_BROWSERS = frozenset({"jpeg", "png", "webp", "gif", "bmp"})
 
-_LEARNED = "background:rgba(60,160,90,.28);border-bottom:1px dotted"
-"""Of text that is learned: an underline as well, for colour alone says nothing to some."""
+_SUPERVISED = "background:rgba(60,160,90,.28);border-bottom:1px dotted"
+"""Of text that is learned from: an underline as well, for colour alone says nothing to some."""
 _TEXT = "white-space:pre-wrap;overflow-wrap:anywhere;font-family:monospace;text-align:left;margin:.3em 0"
 
 MASKED = "(masked: the row was flagged for data that says whom it is about)"
@@ -74,11 +74,13 @@ def facts_html(facts: Iterable[tuple[str, object]]) -> str:
 
 
 def text_html(pieces: Iterable[tuple[str, bool]]) -> str:
-    """Return pieces of text, those that are learned in green and underlined; beyond 20,000 characters it is cut."""
+    """Return pieces of text, supervised ones green and underlined; a long one is cut."""
     spans, left = [], _MOST_CHARACTERS
-    for text, is_learned in pieces:
+    for text, is_supervised in pieces:
         shown = escaped(text[:left])
-        spans.append(f'<span style="{_LEARNED}" title="learned">{shown}</span>' if is_learned else shown)
+        spans.append(
+            f'<span style="{_SUPERVISED}" title="supervised">{shown}</span>' if is_supervised else shown
+        )
         left -= len(text)
         if left <= 0:
             spans.append(" …")

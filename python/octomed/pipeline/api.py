@@ -18,6 +18,8 @@ from octomed.recipe.schema import Recipe
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from octomed.filter_record import FilterRecord
+    from octomed.pipeline.calls.filters import Filter
     from octomed.pipeline.plan_table import PrintedPlan
     from octomed.pipeline.planning.checked import Checked
     from octomed.report.progress import Progress
@@ -26,49 +28,6 @@ if TYPE_CHECKING:
 
 AnyRecipe = Recipe | str | os.PathLike[str] | Mapping[str, Any]
 """A recipe: loaded, the path of its file, or what a file would hold as a dict."""
-
-
-def load_recipe(
-    recipe: str | os.PathLike[str] | Mapping[str, Any],
-    overrides: Sequence[str] = (),
-    *,
-    check_files: bool = True,
-) -> Recipe:
-    """Read a recipe.
-
-    Parameters
-    ----------
-    recipe
-        The path of a YAML 1.2 file, or a dict of what one would hold.
-    overrides
-        ``key=value`` pairs as ``--set`` takes them.
-    check_files
-        Whether a source's path that matches no file is a problem; a template that does not exist always is.
-
-    Raises
-    ------
-    RecipeProblems
-        With everything that is wrong, each with its place, and a hint.
-
-    Examples
-    --------
-    >>> recipe = load_recipe(
-    ...     {
-    ...         "name": "example",
-    ...         "model": "Qwen/Qwen2.5-7B-Instruct",
-    ...         "sources": [{"name": "rows", "path": "rows/*.jsonl", "format": "messages"}],
-    ...         "output": {"path": "runs/example"},
-    ...     },
-    ...     ["pack.capacity=8192"],
-    ...     check_files=False,
-    ... )
-    >>> recipe.pack.capacity  # tokens
-    8192
-    """
-    if isinstance(overrides, str):
-        raise RecipeError("`overrides` is a single string", f"give a list: `[{overrides!r}]`")
-    with speaking_python():
-        return load(recipe, overrides, check_files=check_files)
 
 
 def check(recipe: AnyRecipe, *, overrides: Sequence[str] = ()) -> Checked:
@@ -118,9 +77,10 @@ def check(recipe: AnyRecipe, *, overrides: Sequence[str] = ()) -> Checked:
         return checked
 
 
-def pack(
+def pack(  # noqa: PLR0913 each is an option of the verb, or of Python alone
     recipe: AnyRecipe,
     *,
+    filters: Sequence[Filter] = (),
     overrides: Sequence[str] = (),
     workers: int | None = None,
     replace: bool = False,
@@ -133,6 +93,8 @@ def pack(
     recipe
         A recipe, the path of one, or a dict of what its file would hold; relative paths of a dict start at
         the working directory.
+    filters
+        Rules of your own (:class:`octomed.Filter`), in their order; they end the scan.
     overrides
         ``key=value`` pairs as ``--set`` takes them; not with a recipe that is loaded already.
     workers
@@ -180,17 +142,23 @@ def pack(
         raise RecipeError(f"`workers` is {workers}", "give at least 1, or leave it out for one per core")
     with speaking_python():
         loaded = _loaded(recipe, overrides)
-        return pack_recipe(loaded, workers=workers, replace=replace, progress=progress)
+        return pack_recipe(
+            loaded,
+            workers=workers,
+            replace=replace,
+            progress=progress,
+            filters=_records(filters, loaded),
+        )
 
 
-def plan(recipe: AnyRecipe, *, overrides: Sequence[str] = ()) -> PrintedPlan:
+def plan(recipe: AnyRecipe, *, filters: Sequence[Filter] = (), overrides: Sequence[str] = ()) -> PrintedPlan:
     """Plan a run: its tasks, which of them are finished, and (``.estimate()``) what the rest costs.
 
-    It prints as a table.
+    It prints as a table. The estimate is one without filters.
 
     Parameters
     ----------
-    recipe, overrides
+    recipe, filters, overrides
         As for :func:`pack`.
 
     Raises
@@ -224,7 +192,8 @@ def plan(recipe: AnyRecipe, *, overrides: Sequence[str] = ()) -> PrintedPlan:
     from octomed.pipeline.planning.plan import plan as plan_recipe
 
     with speaking_python():
-        return PrintedPlan.of(plan_recipe(_loaded(recipe, overrides)))
+        loaded = _loaded(recipe, overrides)
+        return PrintedPlan.of(plan_recipe(loaded, filters=_records(filters, loaded)))
 
 
 def verify(  # noqa: PLR0913 each is an option of the verb
@@ -235,6 +204,7 @@ def verify(  # noqa: PLR0913 each is an option of the verb
     deep: bool = False,
     repair: bool = False,
     recipe: str | os.PathLike[str] | None = None,
+    filters: Sequence[Filter] = (),
 ) -> Verified:
     """Check every byte of a finished run: what ``octomed verify`` does.
 
@@ -252,6 +222,9 @@ def verify(  # noqa: PLR0913 each is an option of the verb
         Make damaged and missing files again, byte for byte; the result's ``repaired`` says which.
     recipe
         The run's recipe, for a repair, where it lies elsewhere than when the run was packed.
+    filters
+        Those that the run was packed with, for a repair: what the working store has lost goes through them
+        again.
 
     Raises
     ------
@@ -289,6 +262,8 @@ def verify(  # noqa: PLR0913 each is an option of the verb
 
     if recipe is not None and not repair:
         raise RecipeError("`recipe` is for `repair=True`", "give both, or none")
+    if filters and not repair:
+        raise RecipeError("`filters` are for `repair=True`", "give both, or none")
     with opened_run(output) as folder:
         if not repair:
             return verify_run(folder, workers=workers, quick=quick, deep=deep)
@@ -296,7 +271,19 @@ def verify(  # noqa: PLR0913 each is an option of the verb
 
         given = None if recipe is None else Path(recipe)
         with speaking_python():
-            return verify_and_repair(folder, recipe=given, workers=workers, quick=quick, deep=deep)
+            records = tuple(one.record for one in filters)
+            return verify_and_repair(
+                folder, recipe=given, workers=workers, quick=quick, deep=deep, filters=records
+            )
+
+
+def _records(filters: Sequence[Filter], recipe: Recipe) -> tuple[FilterRecord, ...]:
+    """Return what filters are; without any, nothing of Arrow is loaded."""
+    if not filters:
+        return ()
+    from octomed.pipeline.calls.filters import records_of
+
+    return records_of(filters, recipe)
 
 
 def _loaded(recipe: AnyRecipe, overrides: Sequence[str]) -> Recipe:

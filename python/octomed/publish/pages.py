@@ -10,6 +10,7 @@ from octomed.pipeline.finished.run_places import store_of
 from octomed.report.card import card_of
 from octomed.report.card_mark import is_as_written
 from octomed.report.card_values import Card
+from octomed.report.recipe_text import yaml_of
 from octomed.report.run_page import page_of
 
 if TYPE_CHECKING:
@@ -37,7 +38,6 @@ def published_pages(
     from octomed.pipeline.finished.run_report import (  # noqa: PLC0415 a short chain of imports
         decontamination_of,
         report_of,
-        yaml_of,
     )
 
     found = report_of(folder, samples="texts" in include)

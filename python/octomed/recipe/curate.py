@@ -10,7 +10,7 @@ from octomed import _octomed
 from octomed.recipe.filters import ColumnName, Filters, Share, shape
 from octomed.recipe.invalid import invalid
 from octomed.recipe.part import Part, Sparse
-from octomed.recipe.path_values import Paths, as_list
+from octomed.recipe.path_values import SourcePaths, as_list
 from octomed.recipe.presets import load_preset, preset_names
 from octomed.recipe.problems import suggest
 from octomed.recipe.values import Name
@@ -77,8 +77,8 @@ def _question_format(value: Any) -> Any:  # noqa: ANN401 what YAML gave
 class EvaluationSet(Part):
     """Files of an evaluation set."""
 
-    path: Paths
-    """Files, folders or globs."""
+    path: SourcePaths
+    """Files, folders or globs, in a store too."""
     format: Annotated[str | dict[str, Any] | None, BeforeValidator(_question_format)] = None
     """Its row format, a name or a mapping: only the question is read; found by its columns if left out."""
     name: Name | None = None
@@ -158,7 +158,7 @@ class PassRateFrom(Part):
 
     range: Annotated[Bounds, BeforeValidator(_bounds)]
     """Least and most share of right responses, both included."""
-    from_: Annotated[Paths | None, Field(alias="from")] = None
+    from_: Annotated[SourcePaths | None, Field(alias="from")] = None
     """Files with the other model's responses, by question."""
 
 
@@ -226,7 +226,7 @@ class Curate(Filters):
     """What becomes of a trace longer than the capacity; it is never cut."""
     decontaminate: Decontaminate | None = None
     """Which questions leave because an evaluation set has them."""
-    exclude: Paths | None = None
+    exclude: SourcePaths | None = None
     """Files with what is left out, a line each: ids of traces, `source:file:row`, hashes of images."""
     pass_rate: PassRate | None = None
     """Least and most share of right responses of a question that stays, both included."""
@@ -236,6 +236,13 @@ class Curate(Filters):
     """How questions of some sources are drawn class by class."""
     groups: dict[Name, GroupFilters] | None = None
     """What groups of sources have otherwise: the filters by the group's name."""
+
+    @property
+    def paths(self) -> list[str]:
+        """Files and addresses of the lists, evaluation sets and responses that its rules read."""
+        sets = () if self.decontaminate is None else self.decontaminate.against
+        rated: tuple[str, ...] = getattr(self.pass_rate, "from_", None) or ()
+        return [*(path for one in sets for path in one.path), *(self.exclude or ()), *rated]
 
 
 class GroupMix(Part):

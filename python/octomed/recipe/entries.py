@@ -16,6 +16,7 @@ from octomed.recipe.address_entries import (
     nearest_folder,
     root_of_address,
 )
+from octomed.recipe.braces import braces_hint
 from octomed.recipe.folder_names import folder_columns
 from octomed.recipe.glob import Match, Unreadable, Walk, expand_entry, root_of
 from octomed.recipe.input_file import (
@@ -247,12 +248,12 @@ def matches_nothing(path: str, place: Place) -> Problem:
     if os.path.isdir(path):
         message = f"no file in `{shown(path)}` is of a known kind{_held_instead(path)}"
         return Problem(place, message, EXTENSIONS_HINT)
-    existing = shown(_existing(path))
+    existing, hint = shown(_existing(path)), braces_hint(shown(path))
     if any(character in path for character in "*?["):
         message = f"`{shown(path)}` matches no file{_held_instead(path)}"
-        return Problem(place, message, f"see which part exists: `ls {existing}`")
+        return Problem(place, message, hint or f"see which part exists: `ls {existing}`")
     return Problem(
-        place, f"`{shown(path)}` does not exist", f"the nearest folder that exists is `{existing}`"
+        place, f"`{shown(path)}` does not exist", hint or f"the nearest folder that exists is `{existing}`"
     )
 
 
@@ -264,7 +265,7 @@ def _nothing_stored(path: str, place: Place) -> Problem:
     hint = (
         "see whether the address is right" if folder is None else f"there is something in `{shown(folder)}`"
     )
-    return Problem(place, f"there is nothing at `{shown(path)}`", hint)
+    return Problem(place, f"there is nothing at `{shown(path)}`", braces_hint(shown(path)) or hint)
 
 
 def _held_instead(path: str) -> str:

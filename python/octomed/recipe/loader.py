@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from pydantic import ValidationError
 
@@ -31,12 +31,37 @@ if TYPE_CHECKING:
     from octomed.recipe.document import Document, Keys
 
 
+OfRecipe = TypeVar("OfRecipe", bound=Recipe)
+
+
+@overload
 def load_recipe(
     path: str | os.PathLike[str] | Mapping[str, Any],
     overrides: Sequence[str] = (),
     *,
     check_files: bool = True,
     folder: str | os.PathLike[str] | None = None,
+) -> Recipe: ...
+
+
+@overload
+def load_recipe(
+    path: str | os.PathLike[str] | Mapping[str, Any],
+    overrides: Sequence[str] = (),
+    *,
+    check_files: bool = True,
+    folder: str | os.PathLike[str] | None = None,
+    kind: type[OfRecipe],
+) -> OfRecipe: ...
+
+
+def load_recipe(
+    path: str | os.PathLike[str] | Mapping[str, Any],
+    overrides: Sequence[str] = (),
+    *,
+    check_files: bool = True,
+    folder: str | os.PathLike[str] | None = None,
+    kind: type[Recipe] = Recipe,
 ) -> Recipe:
     """Read a recipe.
 
@@ -51,6 +76,8 @@ def load_recipe(
         Whether a source's path that matches no file is a problem; a template that does not exist always is.
     folder : path, optional
         Where relative paths start; the file's folder by default, and the working directory for a mapping.
+    kind : type
+        Of the recipe that is returned.
 
     Raises
     ------
@@ -61,14 +88,17 @@ def load_recipe(
     file = Path.cwd() / ORIGIN if isinstance(path, Mapping) else Path(path)
     document = document_of(path) if isinstance(path, Mapping) else read_document(file, str(path))
     apply_overrides(document, overrides, option_name="override " if in_python() else "--set ")
-    recipe = recipe_of(document, Path(folder or file.resolve().parent), check_files=check_files)
+    base = Path(folder or file.resolve().parent)
+    recipe = recipe_of(document, base, check_files=check_files, kind=kind)
     if folder is not None:
         file = Path(folder, file.name)
     recipe.adopt(file.absolute(), document, recipe.canonical(), overrides, from_values=from_values)
     return recipe
 
 
-def recipe_of(document: Document, folder: Path, *, check_files: bool = True) -> Recipe:
+def recipe_of(
+    document: Document, folder: Path, *, check_files: bool = True, kind: type[Recipe] = Recipe
+) -> Recipe:
     """Make a recipe of the values of a document.
 
     Parameters
@@ -77,7 +107,7 @@ def recipe_of(document: Document, folder: Path, *, check_files: bool = True) -> 
         The values; what is secret in them is taken out.
     folder : path
         Where relative paths start.
-    check_files : bool
+    check_files, kind
         As for :func:`load_recipe`.
 
     Raises
@@ -89,8 +119,8 @@ def recipe_of(document: Document, folder: Path, *, check_files: bool = True) -> 
     _check_texts(document)
     values, problems = expanded(document, folder)
     problems = [*document.problems, *problems, *_repeated_names(document)]
-    written = _validate(document.values, document, problems)
-    ready = _validate(values, document, problems)
+    written = _validate(document.values, document, problems, kind)
+    ready = _validate(values, document, problems, kind)
     problems += _missing_template(values, document)
     if ready is not None:
         reach_stores(ready)
@@ -143,9 +173,14 @@ def _check_texts(document: Document) -> None:
         raise RecipeProblems([*document.problems, *problems])
 
 
-def _validate(values: Any, document: Document, problems: list[Problem]) -> Recipe | None:  # noqa: ANN401 any YAML value
+def _validate(
+    values: Any,  # noqa: ANN401 any YAML value
+    document: Document,
+    problems: list[Problem],
+    kind: type[Recipe],
+) -> Recipe | None:
     try:
-        return Recipe.model_validate(values)
+        return kind.model_validate(values)
     except ValidationError as error:
         # What cannot be read stands as nothing in the values: that it is missing says no more.
         unread = {problem.place for problem in document.problems}

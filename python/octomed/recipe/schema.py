@@ -372,7 +372,7 @@ class Recipe(Sparse):
     @property
     def addresses(self) -> list[str]:
         """Addresses of stores that it reads from and writes to, in the order of its keys."""
-        read = [path for source in self.sources for path in source.path]
+        read = [path for source in self.sources for path in source.path] + self.curate.paths
         written = [self.output.path, *(self.output.copies or ()), self.work.path]
         return [path for path in (*read, *written) if scheme_of(path) is not None]
 

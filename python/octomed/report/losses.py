@@ -124,10 +124,15 @@ def _losses(name: str, account: SourceCounts, capacity: int, tolerated: float) -
         advice = _ONLY_PICTURES.format(format=key) if only_pictures else f"look at {key}"
         yield f"source `{name}`: {share} are without a trace ({reasons}): {advice}"
     for reason, number in account.rejected.items():
-        if reason not in _ASKED_FOR and _large(number, traces):
+        if not _is_asked_for(reason) and _large(number, traces):
             advice = _ADVICE.get(reason, f"{reason}: look at {{format}}")
             advice = advice.format(capacity=units.count(capacity), format=key)
             yield f"source `{name}`: {_share(number, traces, 'traces')} are rejected as `{reason}`, {advice}"
+
+
+def _is_asked_for(reason: str) -> bool:
+    """Tell whether a reason is of a rule of the recipe, or of a filter of the user's own."""
+    return reason in _ASKED_FOR or reason not in _octomed.VERDICTS
 
 
 def _large(part: int, whole: int) -> bool:

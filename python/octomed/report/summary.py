@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from octomed.commands import as_argument, in_python, shell_words
+from octomed.filter_record import FilterCost
 from octomed.names import printable, printable_line, shown
 from octomed.report import units
 from octomed.report.left_out import not_read
@@ -112,6 +113,9 @@ class Summary:
     traffic : dict
         What was asked of stores, by their addresses: requests, those made again, bytes, and seconds between
         attempts.
+    filters : dict
+        Of each filter of the user's own its version, and of the blocks that this call scanned: traces that it
+        looked at, those that it left out, and seconds in its function.
     """
 
     output: str
@@ -160,6 +164,7 @@ class Summary:
     classes: tuple[ClassCount, ...] = ()
     uploads: dict[str, Any] | None = None
     traffic: dict[str, dict[str, Any]] = field(default_factory=dict)
+    filters: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @classmethod
     def from_run_file(cls, found: RunFile, *, output: str, already_done: bool) -> Summary:
@@ -222,6 +227,7 @@ class Summary:
             from_python=in_python(),
             uploads=None if already_done or run.uploads is None else plain(run.uploads),
             traffic={} if already_done else plain(run.traffic),
+            filters=_filters(found, already_done=already_done),
         )
 
     @property
@@ -407,17 +413,40 @@ class Summary:
             ("tokenizer", self.tokenizer),
         ]
 
+    def _filter_line(self, name: str, cost: dict[str, Any]) -> str:
+        """Say what a filter left out of the run, and what its function cost."""
+        left_out = (
+            f"version {shown(cost['version'])}, left out {units.count(self.rejected.get(name, 0))} traces"
+        )
+        if not cost["traces"]:
+            return f"{left_out}; not called, for no block was scanned"
+        scan = self.seconds.get("scan", 0.0) * self.workers
+        share = f", {units.percent(cost['seconds'] / scan)} of the scan" if scan else ""
+        calls = f"{units.seconds(cost['seconds'])} in its function{share}"
+        return f"{left_out}; {calls} for {units.count(cost['traces'])} traces"
+
     def _lines_work(self) -> list[tuple[str, str]]:
         blocks = f"{units.count(self.blocks_scanned)} scanned, {units.count(self.blocks_reused)} reused"
+        filters = [(f"filter {name}", self._filter_line(name, one)) for name, one in self.filters.items()]
         if not self.seconds:
-            return [("blocks", blocks)]
+            return [("blocks", blocks), *filters]
         stages = ", ".join(f"{name} {units.seconds(spent)}" for name, spent in self.seconds.items())
         speed = units.rate(self.traces / self.total_seconds) if self.total_seconds else "0"
         workers = f"{self.workers} worker" + ("" if self.workers == 1 else "s")
         return [
             ("blocks", blocks),
+            *filters,
             ("time", f"{units.seconds(self.total_seconds)} ({stages}) with {workers}: {speed} traces/s"),
         ]
+
+
+def _filters(found: RunFile, *, already_done: bool) -> dict[str, dict[str, Any]]:
+    """Return what each filter of the user's own is, and what it did in the scan of this call."""
+    costs = {} if already_done else found.run.filters
+    return {
+        one.name: {"version": one.version, **plain(costs.get(one.name, FilterCost()))}
+        for one in found.filters
+    }
 
 
 def uploaded_line(done: Uploaded) -> str:

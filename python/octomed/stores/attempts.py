@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from obstore.exceptions import BaseError
 
+from octomed.aside import aside
 from octomed.errors import StorageError
 from octomed.stores.faults import BadAnswer, Refused, fault_of_error
 
@@ -144,41 +145,7 @@ class _Failure:
 
 def _heeding_signals(request: Callable[[], T]) -> T:
     """Make a request beside the main thread, which hears no Ctrl-C while the client waits for an answer."""
-    return request() if threading.current_thread() is not threading.main_thread() else within(None, request)
-
-
-def within(seconds: float | None, request: Callable[[], T]) -> T:
-    """Make a request in a thread of its own, which is left behind where it takes too long.
-
-    Parameters
-    ----------
-    seconds
-        How long it may take; without end if ``None``.
-    request
-        What to do. What it returns is returned, and what it raises is raised.
-
-    Raises
-    ------
-    TimeoutError
-        When it takes longer.
-    """
-    made: list[T] = []
-    failed: list[BaseException] = []
-    done = threading.Event()
-
-    def work() -> None:
-        try:
-            made.append(request())
-        except BaseException as error:  # noqa: BLE001 it is raised where it is waited for
-            failed.append(error)
-        done.set()
-
-    threading.Thread(target=work, name="request", daemon=True).start()
-    if not done.wait(seconds):
-        raise TimeoutError
-    if failed:
-        raise failed[0]
-    return made[0]
+    return request() if threading.current_thread() is not threading.main_thread() else aside(request)
 
 
 _first_process: list[int] = []

@@ -10,8 +10,9 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from octomed.aside import aside
 from octomed.errors import StorageError
-from octomed.stores.attempts import Failed, within
+from octomed.stores.attempts import Failed
 from octomed.stores.connecting import connect_web
 from octomed.stores.faults import Refused, fault_of_kind, fault_of_status
 from octomed.stores.web import WebBucket
@@ -150,8 +151,8 @@ class HubBucket(WebBucket):
         call = getattr(api, name)
 
         try:  # the hub's client gives most of its requests no limit of time
-            found = within(
-                self.options.timeout, partial(call, self.repository, **self._kind(name), **settings)
+            found = aside(
+                partial(call, self.repository, **self._kind(name), **settings), self.options.timeout
             )
             return list(self._in_pieces(found)) if name == "list_repo_tree" else found
         except TimeoutError:
@@ -161,7 +162,7 @@ class HubBucket(WebBucket):
 
     def _in_pieces(self, found: Iterator[Any]) -> Iterator[Any]:
         """Yield what a listing finds, page by page, each of which has the time of a request."""
-        while piece := within(self.options.timeout, lambda: list(islice(found, _PAGE))):
+        while piece := aside(lambda: list(islice(found, _PAGE)), self.options.timeout):
             yield from piece
 
     @staticmethod

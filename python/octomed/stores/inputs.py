@@ -162,6 +162,35 @@ def refuse_changed(path: str, size: int, version: str | None) -> None:
         mirror.refuse_changed()
 
 
+def content(path: str) -> bytes:
+    """Return all of a small object.
+
+    Raises
+    ------
+    FileNotFoundError
+        When there is none.
+    RecipeError, StorageError
+        When it is no good address, or the store does not answer.
+    """
+    store, name = opened(path)
+    return bytes(_waited(lambda: store.read(name)))
+
+
+def digest(path: str, hashed: Callable[[str], str]) -> str:
+    """Return the hash of all of an object's content, as of a local file.
+
+    Parameters
+    ----------
+    path
+        The object.
+    hashed
+        Hashes a local file.
+    """
+    with mirrors.held(path) as mirror:
+        mirror.need([(0, mirror.size)])
+        return hashed(mirror.path)
+
+
 def fingerprint(path: str, hashed: Callable[[str], str]) -> str:
     """Return the hash of an object's content, or of pieces of a large one, as of a local file.
 

@@ -66,8 +66,8 @@ def drawing_of(
     lost = len(values) - len(points)
     notes = [curve.unit] if curve.unit else []
     notes += [f"{lost} of {len(values)} steps are not a number"] if lost else []
-    note = f' <span class="unit">{html.escape("; ".join(notes))}</span>' if notes else ""
-    heading = f"<h2>{html.escape(curve.title)}{note}</h2>"
+    note = f' <span class="soft">{html.escape("; ".join(notes))}</span>' if notes else ""
+    heading = f"<h3>{html.escape(curve.title)}{note}</h3>"
     if not points:
         return f"<section>{heading}</section>"
     levels = points_of(entries, curve.level) if curve.level else []
@@ -120,7 +120,8 @@ def _figure(points: Points, level: float | None, links: Mapping[int, str]) -> An
         axes.axhline(level, color=_INK, linewidth=1.0, linestyle="--", gid="level")
     linked = [point for point in points if point[0] in links]
     if linked:
-        dots = axes.scatter(*zip(*linked, strict=True), s=_DOT, color=_LINE, gid="links", clip_on=False)
+        steps, values = zip(*linked, strict=True)
+        dots = axes.scatter(steps, values, s=_DOT, color=_LINE, gid="links", clip_on=False)
         dots.set_urls([links[int(step)] for step, _ in linked])
     axes.set_xlabel("step")
     axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import io
 from typing import TYPE_CHECKING, Any
-
-from ruamel.yaml import YAML
 
 from octomed.report import units
 
@@ -47,25 +44,16 @@ def _hardware(about: About) -> str:
     )
 
 
-def yaml_of(recipe: dict[str, Any]) -> str:
-    """Return a recipe as YAML, without what may be a secret of its loggers.
+def without_secrets_of_loggers(recipe: dict[str, Any]) -> dict[str, Any]:
+    """Return a recipe without what may be a secret of its loggers.
 
     Examples
     --------
-    >>> print(yaml_of({"seed": 17, "loggers": {"wandb": {"project": "a", "api_key": "b"}}}), end="")
-    seed: 17
-    loggers:
-      wandb:
-        project: a
-        api_key: (not shown)
+    >>> without_secrets_of_loggers({"loggers": {"wandb": {"project": "a", "api_key": "b"}}})
+    {'loggers': {'wandb': {'project': 'a', 'api_key': '(not shown)'}}}
     """
-    file = io.StringIO()
-    writer = YAML(typ="safe")
-    writer.default_flow_style = False
-    writer.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # the recipe's own order
     loggers = _without_secrets(recipe.get("loggers"))
-    writer.dump(recipe | ({"loggers": loggers} if loggers is not None else {}), file)
-    return file.getvalue()
+    return recipe | ({"loggers": loggers} if loggers is not None else {})
 
 
 def _without_secrets(value: Any) -> Any:  # noqa: ANN401 of a recipe

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import importlib.util
 import math
 import sys
@@ -11,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from octomed.errors import OctomedError, RecipeError
-from octomed.names import printable_line
-from octomed.report import units
+from octomed.report import page, units
+from octomed.report.recipe_text import yaml_of
 from octomed.storage import write_atomically
 from octomed.train.curves import Curve, drawing_of, points_of
-from octomed.train.description import LAST_STEPS, rows_of, yaml_of
+from octomed.train.description import LAST_STEPS, rows_of, without_secrets_of_loggers
 from octomed.train.facts import TRAINING_FILE, TrainingFacts, read_facts
 from octomed.train.journal import METRICS, read_journal
 from octomed.train.progress import conclusion
@@ -42,26 +41,6 @@ CURVES = (
     Curve("Waiting for data", ("data/wait_share",), "share of the step"),
 )
 """In the order of the page."""
-
-_STYLE = """
-:root { color-scheme: light dark;
-  --ink: #1d2733; --page: #fff; --soft: #566270; --box: #f1f4f7; --line: #0b62b0 }
-@media (prefers-color-scheme: dark) {
-  :root { --ink: #dde4ea; --page: #14181d; --soft: #9fadba; --box: #1f262d; --line: #6cb4f5 } }
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 1.5rem auto; padding: 0 1rem;
-  color: var(--ink); background: var(--page); overflow-wrap: anywhere }
-h1 { font-size: 1.4rem; margin: 0 } h2 { font-size: 1rem; margin: 0 0 .2rem } p { margin: .4rem 0 }
-.unit, dt, .figures span { color: var(--soft); font-weight: normal }
-.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(9rem, 1fr)); gap: .6rem;
-  margin: 1rem 0 }
-.figures div { background: var(--box); border-radius: 6px; padding: .5rem .8rem }
-.figures b { display: block; font-size: 1.3rem }
-dl { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1rem } dd { margin: 0 }
-.curves { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 22rem), 1fr)); gap: 1.4rem }
-svg { width: 100%; height: auto; color: var(--ink) } svg text { fill: currentColor }
-pre { background: var(--box); border-radius: 6px; padding: .8rem; overflow-x: auto; font-size: .85rem }
-@media (max-width: 30rem) { dl { grid-template-columns: 1fr } dd { margin-bottom: .4rem } }
-"""
 
 
 def check_plots() -> None:
@@ -98,46 +77,32 @@ def write_report(folder: Path, name: str, ending: str | None = None) -> Path:
     """
     entries = list(read_journal(folder / METRICS))
     facts = read_facts(folder) if (folder / TRAINING_FILE).exists() else None
-    title = html.escape(printable_line(name))
-    page = (
-        f'<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>{title}</title>'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{_STYLE}</style>\n'
-        f"<h1>Training run {title}</h1>\n{_body(entries, facts, ending)}\n</html>\n"
-    )
+    body = f"<h1>Training run {page.text(name)}</h1>\n{_body(entries, facts, ending)}"
     path = folder / REPORT
-    write_atomically(path, page.encode())
+    write_atomically(path, page.page(name, body).encode())
     return path
 
 
 def _body(entries: Sequence[dict[str, Any]], facts: TrainingFacts | None, ending: str | None) -> str:
     drawings = [drawing for curve in CURVES if (drawing := drawing_of(curve, entries))]
     parts = [] if facts is None and ending is None else [_state(entries, ending)]
-    parts += [_figures(entries), _conclusion(entries)]
-    parts += [] if facts is None else [_table(facts)]
-    parts += [
-        f'<div class="curves">{"".join(drawings)}</div>'
-        if drawings
-        else "<p>No measurements: <code>loggers.jsonl</code> is off, or no step was made yet.</p>"
-    ]
+    parts += [page.figures(_key_figures(entries)), _conclusion(entries)]
+    parts += [] if facts is None else [page.facts(rows_of(facts))]
+    parts.append(
+        page.grid(drawings)
+        or "<p>No measurements: <code>loggers.jsonl</code> is off, or no step was made yet.</p>"
+    )
     if facts is not None:
-        recipe = html.escape(yaml_of(facts.recipe))
-        parts.append(f"<details><summary>The recipe, all keys</summary><pre>{recipe}</pre></details>")
+        recipe = yaml_of(without_secrets_of_loggers(facts.recipe))
+        parts.append(page.folded("The recipe, all keys", recipe))
     return "\n".join(part for part in parts if part)
 
 
 def _state(entries: Sequence[dict[str, Any]], ending: str | None) -> str:
     now = f"{datetime.now(timezone.utc):%Y-%m-%d %H:%M} UTC"
     step = units.count(entries[-1]["step"]) if entries else "0"
-    how = html.escape(printable_line(ending or "training"))
-    return f"<p>{how[:1].upper()}{how[1:]}, step {step}. Written on {now}.</p>"
-
-
-def _figures(entries: Sequence[dict[str, Any]]) -> str:
-    boxes = "".join(
-        f"<div><span>{html.escape(label)}</span><b>{html.escape(text)}</b><span>{html.escape(note)}</span></div>"
-        for label, text, note in _key_figures(entries)
-    )
-    return f'<div class="figures">{boxes}</div>' if boxes else ""
+    how = ending or "training"
+    return page.paragraph(f"{how[:1].upper()}{how[1:]}, step {step}. Written on {now}.")
 
 
 def _key_figures(entries: Sequence[dict[str, Any]]) -> Iterator[tuple[str, str, str]]:
@@ -181,15 +146,7 @@ def _conclusion(entries: Sequence[dict[str, Any]]) -> str:
     )
     text += "that knows how often each token occurs, and nothing else. "
     text += conclusion(sum(losses) / len(losses), bounds[-1][1])
-    return f"<p>{html.escape(text)}</p>"
-
-
-def _table(facts: TrainingFacts) -> str:
-    rows = "".join(
-        f"<dt>{html.escape(label)}</dt><dd>{html.escape(printable_line(text))}</dd>"
-        for label, text in rows_of(facts)
-    )
-    return f"<dl>{rows}</dl>"
+    return page.paragraph(text)
 
 
 def main(folder: Path) -> int:

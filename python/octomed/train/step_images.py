@@ -52,7 +52,7 @@ def images_of_traces(run: Run, places: Iterable[dict[str, Any]]) -> dict[int, tu
                     found |= _of_pack(content, rows[number], vision.image_token_id)
     except OctomedError as error:
         hint = error.hint or f"`{run.rebuild}` writes it again, if it is deleted"
-        raise type(error)(error.message, hint) from None
+        raise error.with_hint(hint) from None
     return found
 
 

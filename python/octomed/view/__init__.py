@@ -46,9 +46,7 @@ def show(place: str, *, train: str | None = None, port: int = 0, said: Callable[
         if error.name is None or error.name.partition(".")[0] not in _PACKAGES:
             raise
         message = f"`octomed view` needs the package `{error.name}`, which is not installed"
-        raise RecipeError(
-            message, "`pip install 'octomed[view]'`, or `pip install '.[view]'` in its folder"
-        ) from error
+        raise RecipeError(message, "`pip install '.[view]'` in OctoMed's folder") from error
     with contextlib.ExitStack() as held:
         serve(application(_site(place, train, held)), port, said)
 

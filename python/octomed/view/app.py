@@ -1,4 +1,4 @@
-"""The pages of `octomed view` as an application of Starlette: which address shows what, and what errors say."""
+"""The pages of `octomed view` as an application: which address shows what, and what errors say."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ from octomed.view.pages import Shown, Site
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-_OF_A_RUN = {
+    from octomed.view.pages import Page
+
+_OF_A_RUN: dict[str, Page] = {
     "/{number:int}/": run_pages.overview,
     "/{number:int}/lengths": run_pages.sizes,
     "/{number:int}/traces": lists.traces,
@@ -30,6 +32,8 @@ _OF_A_RUN = {
     "/{number:int}/sources": lists.sources,
     "/{number:int}/questions": lists.questions,
     "/{number:int}/row": row_pages.row,
+    "/{number:int}/row/packed": row_pages.packed,
+    "/{number:int}/pair": row_pages.pair,
     "/{number:int}/row/image": row_pages.row_image,
     "/{number:int}/packs/{stream}/{pack:int}": pack_pages.pack,
     "/{number:int}/packs/{stream}/{pack:int}/positions.json": pack_pages.positions,

@@ -67,15 +67,17 @@ def link_to(page: str, **words: object) -> str:
     return f"{page}?{urlencode(given)}" if given else page
 
 
-def scaled(values: Sequence[tuple[str, float, str, str]], kind: str = "") -> tuple[Bar, ...]:
-    """Return bars in proportion to the largest: of label, value, value in words and link each.
+def scaled(
+    values: Sequence[tuple[str, float, str, str]], kind: str = "", whole: float = 0
+) -> tuple[Bar, ...]:
+    """Return bars in proportion to the largest, or to a whole: of label, value, value in words and link each.
 
     Examples
     --------
     >>> [bar.width for bar in scaled([("a", 2, "2", ""), ("b", 1, "1", "")])]
     [100.0, 50.0]
     """
-    most = max((value for _, value, *_ in values), default=0) or 1
+    most = whole or max((value for _, value, *_ in values), default=0) or 1
     return tuple(
         Bar(label, text, link, 0.0, _percent(value, most), kind) for label, value, text, link in values
     )

@@ -85,7 +85,7 @@ def with_shared(text: str, shared: str) -> Pieces:
 
 def _folded(word: str) -> str:
     """Return a word without what stands around it in JSON and in prose."""
-    return word.strip().lower().strip("\"'“”‘’()[]{},.;:?!")
+    return word.strip().lower().strip("\"'()[]{},.;:?!")
 
 
 def _places(words: list[str], wanted: list[str]) -> Iterator[int]:

@@ -1,4 +1,4 @@
-"""Curves of a training as parts of a page: without styles of their own, which its policy refuses, links named."""
+"""Curves of a training as parts of a page: without styles of their own, which its policy refuses."""
 
 from __future__ import annotations
 
@@ -49,6 +49,7 @@ def _without_styles(drawing: str, names: dict[str, str]) -> str:
             one.remove(style)
     for link in root.iter(f"{_SVG}a"):
         _name(link, names)
+        root.set("role", "group")  # what is inside of a picture (`img`) cannot be reached
     return drawing[:begin] + ET.tostring(root, encoding="unicode") + drawing[end:]
 
 
@@ -63,7 +64,7 @@ def _name(link: ET.Element, names: dict[str, str]) -> None:
     """Say where a link leads: in a tip; who uses a keyboard has the list of steps below the drawing."""
     address = link.attrib.pop(f"{_XLINK}href")
     link.attrib.pop("target", None)
-    link.attrib |= {"href": address, "tabindex": "-1", "aria-hidden": "true"}
+    link.attrib |= {"href": address, "tabindex": "-1", "aria-label": names[address]}
     tip = ET.Element(f"{_SVG}title")
     tip.text = names[address]
     link.insert(0, tip)

@@ -8,9 +8,6 @@ from octomed import _octomed
 from octomed.errors import DataError
 from octomed.names import shown
 from octomed.pipeline.calls.prefetch import without_leftovers
-from octomed.pipeline.finished.row_text import texts_in
-from octomed.pipeline.planning.inspect import recipe_of
-from octomed.pipeline.planning.plan import plan
 
 if TYPE_CHECKING:
     from octomed.pipeline.inputs.evaluation_specs import EvaluationFile, EvaluationSetFiles
@@ -42,11 +39,16 @@ def evaluation_text(run: OpenRun, name: str, file: str, row: int) -> str:
 
 
 def _sets(run: OpenRun) -> tuple[EvaluationSetFiles, ...]:
+    from octomed.pipeline.planning.inspect import recipe_of  # noqa: PLC0415 few pages plan
+    from octomed.pipeline.planning.plan import plan  # noqa: PLC0415 as above
+
     with without_leftovers():
         evaluation = plan(recipe_of(run.folder)).evaluation
-    return () if evaluation is None else evaluation.sets
+    return () if evaluation is None else evaluation.found.sets
 
 
 def _text(file: EvaluationFile, row: int) -> str:
+    from octomed.pipeline.finished.row_text import texts_in  # noqa: PLC0415 as above
+
     with without_leftovers():
         return next(texts_in(file.file, _octomed.Mapping.questions_only(file.mapping), [row]))

@@ -1,4 +1,4 @@
-"""Pages of what curation found: clusters of near duplicates, contamination, and pictures that are nearly equal."""
+"""Pages of what curation found: near duplicates, contamination, and pictures that are nearly equal."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from octomed.view.differences import Pieces, compared, is_longer, with_shared
 from octomed.view.evaluation_row import evaluation_text
 from octomed.view.pages import Shown, is_revealed, number_in, word_in
 from octomed.view.source_row import fields_of, text_of
-from octomed.view.tables import Wanted
+from octomed.view.wanted import Wanted
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -92,7 +92,7 @@ def cluster(request: Request, run: OpenRun) -> Shown:
         if one is not stays
     ]
     values = {
-        "number": number,
+        "cluster": number,
         "stays": stays,
         "stays_images": images.get(stays["trace_id"], 0),
         "pairs": pairs,
@@ -115,7 +115,7 @@ def _pair(
 
 
 def _images_of(run: OpenRun, members: list[dict[str, Any]]) -> dict[int, int]:
-    """Return how many images each trace shows, by its id: of those left out as their table of rejects says."""
+    """Return how many images each trace shows, by its id."""
     if run.file.vision is None:
         return {}
     found: dict[int, int] = {}
@@ -166,7 +166,7 @@ def contaminated(request: Request, run: OpenRun) -> Shown:
     other = (line["evaluation_set"], line["evaluation_file"], line["evaluation_row"])
     values = {
         "line": line,
-        "number": number,
+        "place": number,
         "hidden": hidden,
         "revealed": revealed,
         "mine": None if hidden else _side(lambda: text_of(run, *place), shared),
@@ -177,7 +177,7 @@ def contaminated(request: Request, run: OpenRun) -> Shown:
 
 @dataclass(frozen=True)
 class Side:
-    """A row beside another: names and values of its columns with shared words marked, or why it is not shown."""
+    """A row beside another: its columns with shared words marked, or why it is not shown."""
 
     fields: tuple[tuple[str, Pieces], ...] = ()
     fault: OctomedError | None = None
@@ -200,9 +200,8 @@ def pictures(request: Request, run: OpenRun) -> Shown:
     start, revealed = Cursor.read(word_in(request, "from")), is_revealed(request)
     names = [NEAR_PICTURES] if run.tables.has(NEAR_PICTURES) else []
     found = run.tables.find(names, Wanted(), start, most=_CLUSTERS)
-    first = found.looked_at - len(found.rows)
-    hidden = {first + place: run.hides(row) and not revealed for place, row in enumerate(found.rows)}
-    values = {"found": found, "start": start, "first": first, "hidden": hidden, "revealed": revealed}
+    hidden = [run.hides(row) and not revealed for row in found.rows]
+    values = {"found": found, "start": start, "hidden": hidden, "revealed": revealed}
     return Shown("pictures.html", "Near pictures", values)
 
 
@@ -221,10 +220,10 @@ def picture(request: Request, run: OpenRun) -> Response:
 
 def _line(run: OpenRun, name: str, number: int) -> dict[str, Any]:
     """Return a line of a table of findings by its number."""
-    footer = run.tables.footer(name) if run.tables.has(name) else None
+    groups = run.tables.footer(name).num_row_groups if run.tables.has(name) else 0
     before = 0
-    for group in range(0 if footer is None else footer.num_row_groups):
-        rows = footer.row_group(group).num_rows
+    for group in range(groups):
+        rows = run.tables.footer(name).row_group(group).num_rows
         if number < before + rows:
             line: dict[str, Any] = run.tables.group(name, group).slice(number - before, 1).to_pylist()[0]
             return line

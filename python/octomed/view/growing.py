@@ -98,7 +98,7 @@ def _tables(manifest: ManifestFile) -> dict[str, int]:
 
 
 def _is_held(folder: Path) -> bool | None:
-    """Tell whether a process writes into a folder, by the system's list of locks: to try one would be in its way."""
+    """Tell by the system's list of locks whether a process writes into a folder: to try one would stop it."""
     try:
         lock = (folder / LOCK_NAME).stat()
         listed = Path("/proc/locks").read_text(encoding="ascii")

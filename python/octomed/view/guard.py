@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 import secrets
 from typing import TYPE_CHECKING
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
@@ -35,6 +35,14 @@ _HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
+
+
+def _name_of(host: str) -> str | None:
+    """Return the name in a header `Host`: its port may be another one, that of a tunnel."""
+    try:
+        return urlsplit(f"//{host}").hostname
+    except ValueError:
+        return None
 
 
 class Guard:
@@ -67,7 +75,7 @@ class Guard:
         await self._answer(request)(scope, receive, with_headers)
 
     def _answer(self, request: Request) -> ASGIApp:
-        if request.url.hostname not in HOSTS:
+        if _name_of(request.headers.get("host", "")) not in HOSTS:
             return PlainTextResponse("this is no name of this machine's own", 400)
         if request.method not in _READS:
             return PlainTextResponse("pages are read, and nothing is written", 405, {"Allow": "GET, HEAD"})

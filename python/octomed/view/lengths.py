@@ -1,4 +1,4 @@
-"""How long packed traces are and how large their images, by source and group: one pass over provenance, once."""
+"""How long packed traces are and how large their images, by source and group."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from octomed.names import shown
 from octomed.report import units
 from octomed.view.cursor import Cursor
 from octomed.view.pages import Shown, number_in, word_in
-from octomed.view.tables import ROWS, Found, Wanted
+from octomed.view.wanted import ROWS, Found, Wanted
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _RANGE = re.compile(r"(\d{1,12})-(\d{1,12})")
 _MOST_FILES = 200
+_PLACE = ["source", "file", "row"]
 
 
 def traces(request: Request, run: OpenRun) -> Shown:
@@ -59,6 +60,7 @@ def rejects(request: Request, run: OpenRun) -> Shown:
         "counted": _counted(run, sources, reason),
         "reasons": _reasons(run, sources),
         "hides": run.hides,
+        "run_sources": run.file.sources,
     }
     return Shown("rejects.html", f"Left out: {reason}" if reason else "Left out", values)
 
@@ -104,7 +106,7 @@ def questions(request: Request, run: OpenRun) -> Shown:
     rows = table.take(pa.array(chosen)).to_pylist()
     after = Cursor(0, 0, start.row + ROWS) if len(places) > start.row + ROWS else None
     values = {
-        "found": Found(rows, after, len(places), len(places)),
+        "found": Found(rows, chosen.tolist(), after, start.row + len(rows), len(places)),
         "traces": wanted,
         "start": start,
         "rows": units.count(len(places)),
@@ -121,9 +123,8 @@ def _traces_a_row(run: OpenRun) -> tuple[pa.Table, Any]:
     if not parts:
         return pa.table({"source": [], "file": [], "row": []}), np.empty(0, np.int64)
     whole = pa.concat_tables(parts).unify_dictionaries()
-    counted = whole.group_by(["source", "file", "row"]).aggregate([([], "count_all")])
-    counted = counted.sort_by([("source", "ascending"), ("file", "ascending"), ("row", "ascending")])
-    return counted.drop_columns(["count_all"]), counted["count_all"].to_numpy()
+    counted = whole.group_by(_PLACE).aggregate([([], "count_all")])
+    return counted.select(_PLACE), counted["count_all"].to_numpy()
 
 
 def _given(words: dict[str, str | None]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The first page of a run: what came in, what left and why, how it was packed; counts alone, no table is read."""
+"""The first page of a run: what came in, what left and why, how it was packed; no table is read."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def _streams(run: RunFile) -> Chart:
         fill = stream.tokens / (stream.packs * run.capacity) if stream.packs and run.capacity else 0.0
         words = f"{units.percent(fill)} of {units.count(stream.packs)} packs"
         lines.append((name, fill, words, f"packs/{name}/0"))
-    return Chart("Buckets and their fill", tuple(scaled(lines, "kept")))
+    return Chart("Buckets and their fill", scaled(lines, "kept", whole=1))
 
 
 def _acceptance(run: RunFile) -> Iterator[Chart]:

@@ -1,8 +1,9 @@
-"""A packed row as the model sees it: its documents token by token, its images at their places, its positions."""
+"""A packed row as the model sees it: its documents token by token, images at their places, positions."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -102,8 +103,8 @@ class Pack:
     labels
         Of each token: its id where it is learned, -100 elsewhere.
     positions
-        Of each token, [1, tokens] or, for a model with images, [4, tokens]: the plain position in its document,
-        and those along time, height and width.
+        Of each token: the plain position in its document, [1, tokens]; for a model with images those along
+        time, height and width as well, [4, tokens].
     rows
         Lines of provenance, document by document.
     """
@@ -147,7 +148,7 @@ def _read(run: OpenRun, stream: str, number: int) -> Pack:
             content = _octomed.read_pack(str(run.folder / stream), number)
         labels, positions = _as_in_a_batch(content, run.file.vision)
     except OctomedError as error:
-        raise type(error)(error.message, hint) from None
+        raise error.with_hint(hint) from None
     rows = provenance_of(run, stream, number)
     if [row["document"] for row in rows] != list(range(len(content.lengths))):
         message = f"the provenance of `{stream}` has {len(rows)} traces of pack {number}"
@@ -195,7 +196,8 @@ def _image_columns(
     grids = np.asarray([(1, *grid) for grid in content.image_grids], "<u4")
     refs = np.asarray(content.image_refs, "<u4")
     size = int(offsets[-1])
-    return size, *(one.reshape(-1).view(np.uint8) for one in (offsets, grids, refs))
+    as_bytes = [one.reshape(-1).view(np.uint8) for one in (offsets, grids, refs)]
+    return size, as_bytes[0], as_bytes[1], as_bytes[2]
 
 
 def provenance_of(run: OpenRun, stream: str, number: int) -> list[dict[str, Any]]:
@@ -332,7 +334,7 @@ def _stretches(
     kinds = _kinds(run, ids, token)
     marks = np.where(kinds == _KINDS.index("image"), 2, (pack.labels[begin:end] >= 0).astype(np.int64))
     edges = [0, *(np.flatnonzero(np.diff(marks)) + 1).tolist(), end - begin]
-    for first, stop in zip(edges, edges[1:], strict=False):
+    for first, stop in pairwise(edges):
         if first < stop:
             name = ("prompt", "supervised", "image")[int(marks[first])]
             yield name, first, stop, position_of(pack, begin + first), position_of(pack, begin + stop - 1)

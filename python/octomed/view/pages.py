@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse, Response
@@ -13,6 +13,7 @@ from octomed.names import printable_line, safe, shown
 from octomed.report import units
 from octomed.report.inspection import pieces
 from octomed.view.bars import link_to
+from octomed.view.named import named_in
 from octomed.view.token_text import segments_of
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ def _environment() -> Environment:
         "row_link": row_link,
         "pieces_of": pieces,
         "segments_of": segments_of,
+        "named_in": named_in,
     }
     return made
 
@@ -73,13 +75,6 @@ def row_link(row: dict[str, Any]) -> str:
     return link_to("row", source=row["source"], file=row["file"], row=row["row"])
 
 
-class Page(Protocol):
-    """Makes what a request is answered with."""
-
-    def __call__(self, request: Request, run: OpenRun) -> Response | Shown:
-        """Answer a request about a finished run."""
-
-
 @dataclass(frozen=True)
 class Shown:
     """A page to be made of a template.
@@ -100,6 +95,11 @@ class Shown:
     title: str
     values: dict[str, Any] = field(default_factory=dict)
     status: int = 200
+
+
+if TYPE_CHECKING:
+    Page = Callable[[Request, OpenRun], Response | Shown]
+    """Makes what a request about a finished run is answered with."""
 
 
 @dataclass
@@ -147,7 +147,7 @@ class Site:
         return HTMLResponse(text, shown_page.status)
 
     def of_run(self, page: Page) -> Callable[[Request], Response]:
-        """Return a page about a finished run as what answers requests; of one that is packed what is there."""
+        """Return what answers requests for a page of a finished run; of another what there is of it."""
 
         def answered(request: Request) -> Response:
             number = int(request.path_params["number"])

@@ -11,15 +11,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pyarrow as pa
 
 from octomed.pipeline.finished.finished_run import read_run
-from octomed.pipeline.finished.hidden_places import (
-    NEVER_SHOWN,
-    hidden_places,
-    place_of_row,
-    searches_for_identifying,
-)
+from octomed.pipeline.finished.hidden_places import NEVER_SHOWN, hidden_places, place_of_row
 from octomed.pipeline.finished.inspect_packs import tokenizer_of
-from octomed.pipeline.finished.row_text import SourceRows
 from octomed.pipeline.finished.run_places import far_run, place_of
+from octomed.report.identifying import searches_for_identifying
 from octomed.run_file import RUN_FILE
 from octomed.view.tables import Tables
 
@@ -28,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from octomed import _octomed
+    from octomed.pipeline.finished.row_text import SourceRows
     from octomed.run_file import RunFile
 
     Place = tuple[str, str, int]
@@ -118,6 +114,8 @@ class OpenRun:
         RecipeError
             When a path of the recipe is gone.
         """
+        from octomed.pipeline.finished.row_text import SourceRows  # noqa: PLC0415 where a row is read again
+
         return self.kept("source rows", lambda: SourceRows(self.folder))
 
     def kept(self, key: Hashable, make: Callable[[], _T]) -> _T:

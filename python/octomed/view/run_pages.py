@@ -6,7 +6,7 @@ import threading
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
-from octomed.train.description import yaml_of
+from octomed.report.recipe_text import yaml_of
 from octomed.view import lengths
 from octomed.view.overview import charts_of, key_figures
 from octomed.view.pages import Shown
@@ -14,6 +14,7 @@ from octomed.view.pages import Shown
 if TYPE_CHECKING:
     from starlette.requests import Request
 
+    from octomed.view.bars import Chart
     from octomed.view.run import OpenRun
 
 _WAITS = 0.2
@@ -48,7 +49,7 @@ class _Counting(threading.Thread):
     def __init__(self, run: OpenRun) -> None:
         super().__init__(name="lengths", daemon=True)
         self._of = run
-        self.charts: list[lengths.Chart] = []
+        self.charts: list[Chart] = []
         self.fault: Exception | None = None
 
     def run(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from octomed.view.bars import link_to
 from octomed.view.cursor import Cursor
 from octomed.view.packs import provenance_of
 from octomed.view.pages import Shown, is_revealed, word_in
-from octomed.view.tables import Wanted
+from octomed.view.wanted import Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -110,7 +111,7 @@ def _trace_link(run: OpenRun, trace_id: int) -> str | None:
 def _by_text(
     run: OpenRun, asked: str, start: Cursor, *, revealed: bool
 ) -> tuple[list[Hit], Cursor | None, int]:
-    """Look through the packs' text; return what was found, where to go on, and how many packs lie before that."""
+    """Look through the packs' text; return what is found, where to go on, and the number of packs before."""
     end = time.monotonic() + SECONDS
     pattern = re.compile(re.escape(asked), re.IGNORECASE)
     hits: list[Hit] = []
@@ -122,7 +123,7 @@ def _by_text(
             at = Cursor(number, 0, pack)
             if at > start and (time.monotonic() > end or len(hits) >= _HITS):
                 return hits, at, before + pack
-            hits += _hits(run, stream, pack, row, pattern, revealed=revealed)
+            hits += _hits(run, (stream, pack), row, pattern, revealed=revealed)
         before += entry.packs
     return hits, None, before
 
@@ -141,10 +142,11 @@ def _packs(run: OpenRun, stream: str, packs: range) -> Iterator[tuple[int, dict[
 
 
 def _hits(
-    run: OpenRun, stream: str, pack: int, row: dict[str, Any], pattern: re.Pattern[str], *, revealed: bool
+    run: OpenRun, at: tuple[str, int], row: dict[str, Any], pattern: re.Pattern[str], *, revealed: bool
 ) -> Iterator[Hit]:
+    stream, pack = at
     edges = np.cumsum([0, *row["lengths"]]).tolist()
-    for document, (begin, end) in enumerate(zip(edges, edges[1:], strict=False)):
+    for document, (begin, end) in enumerate(pairwise(edges)):
         text = run.text(row["input_ids"][begin:end])
         found = pattern.search(text)
         if found is None:

@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 from octomed import vision
 from octomed.errors import OctomedError, RecipeError
-from octomed.pipeline.planning.inspect import inspect_row, recipe_of
 from octomed.report.views import Reject
 from octomed.view.cursor import Cursor
-from octomed.view.tables import Wanted
+from octomed.view.wanted import Wanted
 
 if TYPE_CHECKING:
     from octomed.report.views import ImageView, TraceView
     from octomed.view.run import OpenRun
 
-_SECONDS = 3.0
+_SECONDS = 0.1
+_MOST_SECONDS = 10.0
+"""That the provenance is looked through for a row: by its page, and by what is fetched after it."""
 _TYPES = {
     "jpeg": "image/jpeg",
     "png": "image/png",
@@ -66,8 +67,21 @@ class SourceRow:
         return max((len(one.get("images") or ()) for one in (*self.packed, *self.left_out)), default=0)
 
 
-def source_row(run: OpenRun, source: str, file: str, row: int, *, revealed: bool) -> SourceRow:
+def source_row(
+    run: OpenRun, place: tuple[str, str, int], *, revealed: bool, patient: bool = False
+) -> SourceRow:
     """Look a row up in a run's tables, and read it again.
+
+    Parameters
+    ----------
+    run
+        The run.
+    place
+        Source, file and row.
+    revealed
+        Whether a text is shown that is hidden otherwise.
+    patient
+        Whether all of the provenance is looked through, however long that takes; its text is not read then.
 
     Raises
     ------
@@ -76,6 +90,7 @@ def source_row(run: OpenRun, source: str, file: str, row: int, *, revealed: bool
     DataError
         When a table is damaged.
     """
+    source, file, row = place
     if source not in run.file.sources:
         raise RecipeError("the run has no such source", f"it has {', '.join(run.file.sources)}")
     wanted = Wanted({"source": source, "file": file}, {"row": (row, row)})
@@ -83,10 +98,11 @@ def source_row(run: OpenRun, source: str, file: str, row: int, *, revealed: bool
     names = [table] if table in run.tables.names("rejects/") else []
     left_out = run.tables.find(names, wanted, Cursor(), most=1000, seconds=None).rows
     provenance = run.tables.names("provenance/")
-    packed = run.tables.find(provenance, wanted, Cursor(), most=1000, seconds=_SECONDS)
-    place = {"source": source, "file": file, "row": row}
-    hidden = any(map(run.hides, (place, *left_out))) and not revealed
-    fields, fault = ((), None) if hidden else _read(run, source, file, row)
+    seconds = _MOST_SECONDS if patient else _SECONDS
+    packed = run.tables.find(provenance, wanted, Cursor(), most=1000, seconds=seconds)
+    lines = ({"source": source, "file": file, "row": row}, *left_out)
+    hidden = any(map(run.hides, lines)) and not revealed
+    fields, fault = ((), None) if hidden or patient else _read(run, source, file, row)
     return SourceRow(source, file, row, left_out, packed.rows, packed.after is None, hidden, fields, fault)
 
 
@@ -114,12 +130,12 @@ def text_of(run: OpenRun, source: str, file: str, row: int) -> str:
 
 
 def fields_of(text: str) -> list[tuple[str, str]]:
-    """Return the names and values of a row's columns; a list of texts, or of turns, has a line for each.
+    r"""Return the names and values of a row's columns; a list of texts, or of turns, has a line for each.
 
     Examples
     --------
-    >>> fields_of('{"question": "Fever?", "responses": ["Rest.", "Water."], "options": {"A": 1}}')
-    [('question', 'Fever?'), ('responses 0', 'Rest.'), ('responses 1', 'Water.'), ('options', '{\n  "A": 1\n}')]
+    >>> fields_of('{"question": "Fever?", "responses": ["Rest.", "Water."]}')
+    [('question', 'Fever?'), ('responses 0', 'Rest.'), ('responses 1', 'Water.')]
     """
     try:
         values = json.loads(text)
@@ -160,6 +176,8 @@ def traces_of_row(run: OpenRun, source: str, file: str, row: int) -> list[TraceV
     RecipeError, DataError
         When the recipe, its model or the row's file are not there any more.
     """
+    from octomed.pipeline.planning.inspect import inspect_row, recipe_of  # noqa: PLC0415 few pages plan
+
     key = ("row", source, file, row)
     return run.kept(key, lambda: inspect_row(recipe_of(run.folder), source, row, file=file))
 

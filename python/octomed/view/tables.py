@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from octomed.commands import as_argument, shell_words
@@ -18,127 +17,16 @@ from octomed.pipeline.finished.reconcile import table_names
 from octomed.pipeline.finished.run_places import place_of, store_of
 from octomed.store import StoredFile
 from octomed.view.cursor import Cursor
+from octomed.view.wanted import ROWS, SECONDS, Found
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from octomed.run_file import RunFile
-
-ROWS = 50
-"""Of a page."""
-SECONDS = 0.1
-"""After which a page ends with what was found until then: a link goes on."""
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """Which rows of a table are asked for.
-
-    Attributes
-    ----------
-    equal
-        Values of columns.
-    within
-        Smallest and largest value of columns of numbers, both included.
-    any_within
-        The same of columns of lists of numbers: one of them is enough.
-    one_of
-        Several values of columns, any of which is enough.
-
-    Examples
-    --------
-    >>> Wanted(equal={"source": "films"}).columns
-    ['source']
-    """
-
-    equal: Mapping[str, Any] = field(default_factory=dict)
-    within: Mapping[str, tuple[int, int]] = field(default_factory=dict)
-    any_within: Mapping[str, tuple[int, int]] = field(default_factory=dict)
-    one_of: Mapping[str, Sequence[Any]] = field(default_factory=dict)
-
-    @property
-    def columns(self) -> list[str]:
-        """Columns that decide."""
-        return [*self.equal, *self.within, *self.any_within, *self.one_of]
-
-    def places(self, table: pa.Table) -> NDArray[np.int64]:
-        """Return the numbers of the rows that are asked for, in order."""
-        chosen = np.ones(table.num_rows, bool)
-        for name, value in self.equal.items():
-            chosen &= _is_one_of(table[name], [value])
-        for name, values in self.one_of.items():
-            chosen &= _is_one_of(table[name], values)
-        for name, (least, most) in self.within.items():
-            numbers = table[name].to_numpy()
-            chosen &= (numbers >= least) & (numbers <= most)
-        for name, (least, most) in self.any_within.items():
-            chosen &= _has_one_within(table[name].combine_chunks(), least, most)
-        return np.flatnonzero(chosen)
-
-    def may_be_in(self, group: Any) -> bool:  # noqa: ANN401 a row group's metadata, as pyarrow has it
-        """Tell by its statistics whether a row group may hold such a row."""
-        bounds = dict(_bounds(group, {*self.equal, *self.within}))
-        wanted = {**self.within, **{name: (value, value) for name, value in self.equal.items()}}
-        return all(
-            name not in bounds or (bounds[name][0] <= most and least <= bounds[name][1])
-            for name, (least, most) in wanted.items()
-        )
-
-
-def _is_one_of(column: pa.ChunkedArray, values: Sequence[Any]) -> NDArray[np.bool_]:
-    """Compare a column with values; of a dictionary its few entries are compared, and not its rows."""
-    parts = [np.empty(0, bool)]
-    for chunk in column.chunks:
-        if not pa.types.is_dictionary(chunk.type):
-            parts.append(
-                pc.is_in(chunk, value_set=pa.array(values, chunk.type)).to_numpy(zero_copy_only=False)
-            )
-        elif len(chunk):
-            same = pc.is_in(chunk.dictionary, value_set=pa.array(values, chunk.dictionary.type))
-            numbers = chunk.indices.to_numpy(zero_copy_only=False)
-            parts.append(same.to_numpy(zero_copy_only=False)[numbers])
-    return np.concatenate(parts)
-
-
-def _has_one_within(lists: pa.ListArray, least: int, most: int) -> NDArray[np.bool_]:
-    lengths = pc.list_value_length(lists).to_numpy(zero_copy_only=False).astype(np.int64)
-    numbers = lists.flatten().to_numpy()
-    rows = np.repeat(np.arange(len(lengths)), lengths)
-    found = np.zeros(len(lengths), bool)
-    found[rows[(numbers >= least) & (numbers <= most)]] = True
-    return found
-
-
-def _bounds(group: Any, names: set[str]) -> Any:  # noqa: ANN401 as above
-    """Yield the smallest and the largest value of columns of a row group, where it says them."""
-    for number in range(group.num_columns):
-        column = group.column(number)
-        statistics = column.statistics if column.path_in_schema in names else None
-        if statistics is not None and statistics.has_min_max:
-            yield column.path_in_schema, (statistics.min, statistics.max)
-
-
-@dataclass(frozen=True)
-class Found:
-    """A page of rows.
-
-    Attributes
-    ----------
-    rows
-        As plain values.
-    after
-        Where the next page begins; None at the end.
-    looked_at, of
-        How many rows lie before that, and how many there are.
-    """
-
-    rows: list[dict[str, Any]]
-    after: Cursor | None
-    looked_at: int
-    of: int
+    from octomed.view.wanted import Wanted
 
 
 class Tables:
@@ -230,7 +118,7 @@ class Tables:
         end = None if seconds is None else time.monotonic() + seconds
         after = walk.from_(start, end)
         of = sum(self.footer(name).num_rows for name in names)
-        return Found(walk.rows, after, of if after is None else walk.before(after), of)
+        return Found(walk.rows, walk.numbers, after, of if after is None else walk.before(after), of)
 
     def _reading(self, name: str) -> _Reading:
         return _Reading(self._folder, name)
@@ -268,6 +156,7 @@ class _Walk:
     wanted: Wanted
     most: int
     rows: list[dict[str, Any]] = field(default_factory=list)
+    numbers: list[int] = field(default_factory=list)
 
     def from_(self, start: Cursor, end: float | None) -> Cursor | None:
         """Collect rows until there are enough of them, or time is up; return where to go on."""
@@ -279,13 +168,14 @@ class _Walk:
                 skipped = start.row if at.table == start.table and at.group == start.group else 0
                 if at > start and end is not None and time.monotonic() > end:
                     return at
-                left = self._collect(name, group, skipped)
+                left = self._collect(Cursor(table, group), skipped)
                 if left is not None:
                     return Cursor(table, group, left)
         return None
 
-    def _collect(self, name: str, group: int, skipped: int) -> int | None:
+    def _collect(self, at: Cursor, skipped: int) -> int | None:
         """Add the rows of a row group; return the first that found no room."""
+        name, group = self.names[at.table], at.group
         if not self.wanted.may_be_in(self.tables.footer(name).row_group(group)):
             return None
         there = self.tables.columns(name)
@@ -295,6 +185,7 @@ class _Walk:
         places = places[places >= skipped]
         chosen = places[: self.most - len(self.rows)]
         if len(chosen):
+            self.numbers += (self.before(at) + chosen).tolist()
             self.rows += self.tables.group(name, group).take(pa.array(chosen)).to_pylist()
         return int(places[len(chosen)]) if len(chosen) < len(places) else None
 
@@ -305,6 +196,6 @@ class _Walk:
 
     def before(self, at: Cursor) -> int:
         """Count the rows before a place."""
-        whole = sum(self.tables.footer(name).num_rows for name in self.names[: at.table])
+        whole = sum(int(self.tables.footer(name).num_rows) for name in self.names[: at.table])
         footer = self.tables.footer(self.names[at.table])
-        return whole + sum(footer.row_group(group).num_rows for group in range(at.group)) + at.row
+        return whole + sum(int(footer.row_group(group).num_rows) for group in range(at.group)) + at.row

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from octomed.view.packs import Document, Piece
 
 
+_LINE_END = Markup("<b></b>\n")
+"""With a sign that the style writes: a token may be nothing else, and nobody would see it."""
+
+
 @dataclass(frozen=True)
 class Segment:
     """A part of a document: text, or an image at its place.
@@ -57,4 +61,5 @@ def _text(pieces: list[Piece]) -> Markup:
 def _token(piece: Piece) -> str:
     kind = ' class="control"' if piece.kind == "control" else ""
     count = f' data-n="{piece.tokens}"' if piece.tokens > 1 else ""
-    return f"<i{kind}{count}>{escape(piece.text)}</i>"
+    text = escape(piece.text).replace("\n", _LINE_END)
+    return f"<i{kind}{count}>{text}</i>"

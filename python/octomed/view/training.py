@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 from octomed.train.curves import points_of
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 LOSS = "loss/train/total"
 _MOST_POINTS = 300
+_STILL_AT_WORK = 300
+"""Seconds without a measurement after which a training has ended, or does not look alive."""
 
 
 class Training:
@@ -86,6 +89,14 @@ class Training:
 
         return look_at_step(self.folder, number)
 
+    def is_growing(self) -> bool:
+        """Tell whether something was measured in the last minutes."""
+        try:
+            age = time.time() - (self.folder / METRICS).stat().st_mtime
+        except OSError:
+            return False
+        return age < _STILL_AT_WORK
+
     def _state(self) -> object:
         try:
             found = (self.folder / METRICS).stat()
@@ -95,7 +106,7 @@ class Training:
 
 
 def loss_points(entries: Sequence[dict[str, Any]]) -> list[tuple[int, float]]:
-    """Return the steps that can be followed in a drawing: all, or of each stretch the one of the highest loss.
+    """Return the steps that can be followed in a drawing: all, or of each stretch that of the highest loss.
 
     Examples
     --------

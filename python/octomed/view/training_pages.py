@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from starlette.responses import RedirectResponse
@@ -37,6 +38,7 @@ def curves(site: Site) -> Callable[[Request], Response]:
             "last": entries[-1] if entries else None,
             "highest": _highest(entries),
             "loss": LOSS,
+            "growing": training.is_growing(),
         }
         return site.answer(Shown("training.html", "Training", values))
 
@@ -46,9 +48,7 @@ def curves(site: Site) -> Callable[[Request], Response]:
 def _highest(entries: list[dict[str, Any]]) -> list[tuple[int, float]]:
     """Return the steps whose loss rises most above the step before: what one wants to look behind."""
     points = [(int(one["step"]), float(one[LOSS])) for one in entries if LOSS in one]
-    rises = [
-        (loss - before, step, loss) for (_, before), (step, loss) in zip(points, points[1:], strict=False)
-    ]
+    rises = [(loss - before, step, loss) for (_, before), (step, loss) in pairwise(points)]
     return [(step, loss) for rise, step, loss in sorted(rises, reverse=True)[:_HIGHEST] if rise > 0]
 
 

@@ -2,8 +2,10 @@
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread::{Builder, scope};
 
-/// Runs `work` for `0..count` on so many threads, of which the caller's is one, and returns the results in order.
+/// Runs `work` for `0..count` on so many threads, of which the caller's is one, and returns the results in order. Where the
+/// system gives no more threads, those that there are do all of it.
 ///
 /// Rayon's threads were no faster here, and took 17 % more memory: what they allocate stays in heaps of their own.
 ///
@@ -27,9 +29,11 @@ pub fn in_parallel<T: Send, E: Send>(
             done.push((number, result));
         }
     };
-    std::thread::scope(|scope| {
+    scope(|scope| {
         for _ in 1..threads.clamp(1, count.max(1)) {
-            scope.spawn(run);
+            if Builder::new().spawn_scoped(scope, run).is_err() {
+                break;
+            }
         }
         run();
     });

@@ -1,10 +1,12 @@
 //! Which traces may be near duplicates of which: by the band keys that the scan has made of their responses.
 
-use std::thread;
+use std::convert::Infallible;
+use std::sync::{Mutex, PoisonError};
 
 use octomed_index::{BlockIndex, Index, IndexError, MEASURES, TraceLocation, TraceMeasures, bands};
 use octomed_minhash::{Band, Groups};
 
+use crate::in_parallel::in_parallel;
 use crate::{CurateError, NearScope, NearSettings};
 
 /// Responses of fewer words are compared with those to the same question only: short answers are alike by nature.
@@ -230,34 +232,14 @@ fn mixed(one: u64, other: u64) -> u64 {
 
 /// The groups of some bands, in their order.
 fn grouped(bands: Vec<Band>, threads: usize) -> Vec<Groups> {
-    let mut left: Vec<(usize, Band)> = bands.into_iter().enumerate().collect();
-    let count = left.len();
-    let each = count.div_ceil(threads.clamp(1, count.max(1)));
-    let mut parts = Vec::new();
-    while !left.is_empty() {
-        parts.push(left.split_off(left.len().saturating_sub(each)));
-    }
-    let work = |part: Vec<(usize, Band)>| -> Vec<(usize, Groups)> {
-        let groups = part
-            .into_iter()
-            .map(|(number, band)| (number, band.groups()));
-        groups.collect()
+    let left: Vec<_> = bands
+        .into_iter()
+        .map(|band| Mutex::new(Some(band)))
+        .collect();
+    let groups_of = |number: usize| {
+        let mut left = left[number].lock().unwrap_or_else(PoisonError::into_inner);
+        Ok::<_, Infallible>(left.take().map(Band::groups).unwrap_or_default())
     };
-    let mut found: Vec<(usize, Groups)> = Vec::with_capacity(count);
-    thread::scope(|scope| {
-        let own = parts.pop();
-        let workers: Vec<_> = parts
-            .into_iter()
-            .map(|part| scope.spawn(move || work(part)))
-            .collect();
-        found.extend(own.map(work).into_iter().flatten());
-        for worker in workers {
-            match worker.join() {
-                Ok(groups) => found.extend(groups),
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
-        }
-    });
-    found.sort_by_key(|(number, _)| *number);
-    found.into_iter().map(|(_, groups)| groups).collect()
+    let Ok(groups) = in_parallel(threads, left.len(), groups_of);
+    groups
 }

@@ -3,12 +3,12 @@
 //! Band keys of the scan say who may be near to whom ([`crate::near_candidates`]); the texts decide.
 
 use std::collections::BTreeMap;
-use std::thread;
 use std::time::Instant;
 
 use octomed_index::{Index, MEASURES, Needs, TraceLocation, TraceMeasures, Verdict};
 use octomed_minhash::{Groups, Limits, Resolved, Runs, Sets, Shingles, resolve};
 
+use crate::in_parallel::in_parallel;
 use crate::near_candidates::{Candidate, Members};
 use crate::near_found::{NearCluster, NearClusters, NearFound, NearMember};
 use crate::{CurateError, Links, NearAction, NearKeep, NearSettings, Rejects, Rule, Texts};
@@ -270,27 +270,13 @@ impl Sets for CandidateSets<'_> {
         places.sort_unstable();
         let each = places.len().div_ceil(self.work.threads.max(1)).max(1);
         let this = &*self;
-        let parts: Vec<Result<Vec<(usize, Shingles)>, CurateError>> = thread::scope(|scope| {
-            let mut parts = places.chunks(each);
-            let own = parts.next();
-            let workers: Vec<_> = parts
-                .map(|part| scope.spawn(move || this.read_part(part)))
-                .collect();
-            let mut read: Vec<_> = own.map(|part| this.read_part(part)).into_iter().collect();
-            for worker in workers {
-                read.push(
-                    worker
-                        .join()
-                        .unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
-                );
-            }
-            read
-        });
+        let parts: Vec<_> = places.chunks(each).collect();
+        let parts = in_parallel(self.work.threads, parts.len(), |part| {
+            this.read_part(parts[part])
+        })?;
         let mut sets = vec![Shingles::default(); texts.len()];
-        for part in parts {
-            for (at, shingles) in part? {
-                sets[at] = shingles;
-            }
+        for (at, shingles) in parts.into_iter().flatten() {
+            sets[at] = shingles;
         }
         Ok(sets)
     }

@@ -31,7 +31,7 @@ pub struct SourceAccount {
     /// Tokens packed that carry loss.
     pub supervised_tokens: u64,
     /// Traces left out, by reason.
-    pub rejected: BTreeMap<&'static str, u64>,
+    pub rejected: BTreeMap<String, u64>,
     /// Traces by what became of their answers, where these were looked at.
     pub answers: BTreeMap<String, u64>,
 }
@@ -72,9 +72,15 @@ impl SourceAccount {
         self.supervised_tokens += written.supervised;
         for verdict in Verdict::ALL {
             let count = by_code[verdict as usize];
-            if verdict != Verdict::Kept && count > 0 {
-                *self.rejected.entry(verdict.as_str()).or_default() += count;
+            if verdict != Verdict::Kept && verdict != Verdict::Filtered && count > 0 {
+                *self
+                    .rejected
+                    .entry(verdict.as_str().to_owned())
+                    .or_default() += count;
             }
+        }
+        for (filter, count) in &block.header.filtered {
+            *self.rejected.entry(filter.clone()).or_default() += count;
         }
     }
 }

@@ -6,9 +6,9 @@ use std::path::Path;
 
 use octomed_files::Access;
 use octomed_index::{
-    AnswerState, Header, ImageFiles, MEASURES, NewBlock, NewImages, Question, QuestionTable,
-    RefusalColumns, SCAN_VERSION, SideColumn, TraceColumns, TraceEntry, TraceMeasures, Verdict,
-    bands, checksum, part_path,
+    AnswerState, FilteredColumns, Header, ImageFiles, MEASURES, NewBlock, NewImages, Question,
+    QuestionTable, RefusalColumns, SCAN_VERSION, SideColumn, TraceColumns, TraceEntry,
+    TraceMeasures, Verdict, bands, checksum, part_path,
 };
 use octomed_trace::{Block, MAX_BLOCK_ROWS, MAX_RENDERED_BYTES, Reason, Row};
 
@@ -80,6 +80,8 @@ pub struct BlockWriter<'a> {
     /// Band keys, in reading order.
     bands: Vec<u8>,
     questions: QuestionTable,
+    /// What filters left out, in reading order.
+    filtered: FilteredColumns,
 }
 
 /// What curation knows of a trace.
@@ -141,6 +143,7 @@ impl<'a> BlockWriter<'a> {
             measures: Vec::new(),
             bands: Vec::new(),
             questions: QuestionTable::default(),
+            filtered: FilteredColumns::default(),
         }
     }
 
@@ -310,6 +313,14 @@ impl<'a> BlockWriter<'a> {
         Ok(())
     }
 
+    /// Notes which filter left out the trace that was added last, and what it says of it.
+    pub fn filtered(&mut self, trace: &ScannedTrace, (filter, detail): (&str, &str)) {
+        let ordinal = trace.ordinal as u32; // the trace would have been refused were it larger
+        let detail = shortened(detail);
+        self.filtered.push(ordinal, trace.sample, filter, &detail);
+        *self.header.filtered.entry(filter.to_owned()).or_default() += 1;
+    }
+
     /// Adds what curation knows of the trace that was added last.
     pub fn curated(&mut self, trace: &CuratedTrace<'_>) {
         if self.extras.measures {
@@ -372,6 +383,7 @@ impl<'a> BlockWriter<'a> {
             files: &self.files,
             side: &side,
             questions: self.header.questions.map(|_| &self.questions),
+            filtered: self.filtered,
             ..NewBlock::new(&self.header)
         };
         block.write(&stem, self.origin.access)?;

@@ -12,6 +12,7 @@ use crate::block::{BlockOrigin, BlockWriter, CuratedTrace, ScannedTrace};
 use crate::curation::RowCuration;
 use crate::decoding_ahead::Help;
 use crate::error::EngineError;
+use crate::filtered::Filtered;
 use crate::image_reading::SeenPaths;
 use crate::laid_out::LaidOut;
 use crate::row_images::{Failure, RowImages};
@@ -33,6 +34,8 @@ pub struct BlockScan<'a, 'origin> {
     /// Who helps with images, if anybody may.
     help: Option<Help<'a>>,
     has_help: bool,
+    /// What filters of the user's own left out of the block.
+    filtered: Option<&'a Filtered>,
 }
 
 impl<'a, 'origin> BlockScan<'a, 'origin> {
@@ -56,12 +59,18 @@ impl<'a, 'origin> BlockScan<'a, 'origin> {
             seen: SeenPaths::default(),
             help: None,
             has_help: false,
+            filtered: None,
         }
     }
 
     /// The scan with those who help, once there is an image.
     pub fn with_help(self, help: Option<Help<'a>>) -> Self {
         Self { help, ..self }
+    }
+
+    /// The scan without what filters left out.
+    pub fn with_filtered(self, filtered: Option<&'a Filtered>) -> Self {
+        Self { filtered, ..self }
     }
 
     /// The headers of the parts that are written, and the part that is open.
@@ -179,8 +188,10 @@ impl<'a, 'origin> BlockScan<'a, 'origin> {
             directory,
             parts,
             cancel,
+            filtered,
             ..
         } = self;
+        let left_out = |sample| filtered.and_then(|one| one.of(row.ordinal, sample));
         let writer = RefCell::new(writer);
         let mut make_room = |bytes: u64| {
             if cancel.load(Ordering::Relaxed) {
@@ -200,6 +211,7 @@ impl<'a, 'origin> BlockScan<'a, 'origin> {
         scanner.traces(
             laid,
             curated,
+            &|sample| left_out(sample).is_some(),
             scratch,
             &mut make_room,
             |sample, result, scratch| {
@@ -226,6 +238,11 @@ impl<'a, 'origin> BlockScan<'a, 'origin> {
                 let mut slot = writer.borrow_mut();
                 let open = slot.as_mut().ok_or(EngineError::Cancelled)?;
                 open.trace(&trace, &scratch.ids, &scratch.spans, &shown)?;
+                if verdict == Verdict::Filtered
+                    && let Some(left) = left_out(sample)
+                {
+                    open.filtered(&trace, left);
+                }
                 if curated.is_some() {
                     open.curated(&CuratedTrace {
                         measures: TraceMeasures {

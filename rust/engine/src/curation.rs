@@ -18,7 +18,8 @@ use crate::row_images::RowFault;
 pub struct Curation {
     settings: CurationSettings,
     conditions: Conditions,
-    measures: MeasureSettings,
+    /// Nothing where no rule reads what is measured.
+    measures: Option<MeasureSettings>,
     /// Identifying data that are looked for, field by field.
     kinds: Kinds,
     limits: String,
@@ -115,10 +116,10 @@ impl Curation {
         Ok(Self {
             conditions: Conditions::new(&settings)?,
             // What identifies is looked for field by field, once.
-            measures: MeasureSettings {
+            measures: settings.is_measured().then(|| MeasureSettings {
                 identifying: Kinds::none(),
                 ..settings.measures()
-            },
+            }),
             kinds,
             limits,
             settings,
@@ -129,11 +130,17 @@ impl Curation {
     #[must_use]
     pub fn extras(&self) -> Extras {
         Extras {
-            measures: true,
+            measures: self.is_measured(),
             bands: self.settings.near.map_or(0, |near| near.bands),
             questions: self.settings.questions,
             limits: self.limits.clone(),
         }
+    }
+
+    /// Whether responses are measured, because a rule reads it.
+    #[must_use]
+    pub fn is_measured(&self) -> bool {
+        self.measures.is_some()
     }
 
     /// How band keys are made, if they are.
@@ -277,6 +284,8 @@ impl<'r> RowCuration<'r> {
             };
             return Some(Verdict::EmptyResponse);
         }
+        // Nothing is asked of it.
+        let settings = self.curation.measures.as_ref()?;
         scratch.largest = scratch
             .largest
             .max(response.len() + reasoning.map_or(0, str::len));
@@ -287,7 +296,7 @@ impl<'r> RowCuration<'r> {
             parts: split,
             finished,
         };
-        let measured = measure(&of_response, &self.curation.measures, &mut scratch.words);
+        let measured = measure(&of_response, settings, &mut scratch.words);
         let answered = self.answers.judge(&split, finished);
         scratch.measures = self.record(&measured, &split, &answered);
         let conditions = &self.curation.conditions;

@@ -122,6 +122,15 @@ impl CurationSettings {
         Ok(settings)
     }
 
+    /// Whether a rule of the scan or of the selection reads what is measured of responses, or what became of their answers.
+    /// Where none does, nothing is measured and nothing of it is stored.
+    #[must_use]
+    pub fn is_measured(&self) -> bool {
+        let of_scan = self.accept.is_some() || !self.keep.is_empty() || !self.conditions.is_empty();
+        let of_selection = self.limits != Limits::default() || self.near.is_some();
+        of_scan || of_selection || self.target == Target::Answer
+    }
+
     /// What has to be measured of a response.
     #[must_use]
     pub fn measures(&self) -> MeasureSettings {
@@ -143,16 +152,17 @@ impl CurationSettings {
         self.limits.mask()
     }
 
-    /// As JSON, what of the thresholds decides which values a block holds. The thresholds themselves do not: a block of
-    /// looser ones holds all that stricter ones let pass.
+    /// As JSON, what of the thresholds decides which values a block holds: `null` where it holds none, because no rule
+    /// reads them. The thresholds themselves do not: a block of looser ones holds all that stricter ones let pass.
     ///
     /// # Errors
     /// Never, as far as JSON can hold it.
     pub fn measured(&self) -> Result<String, EngineError> {
-        let measured = Measured {
-            measures: &self.measures(),
+        let measures = self.measures();
+        let measured = self.is_measured().then(|| Measured {
+            measures: &measures,
             mask: self.mask(),
-        };
+        });
         serde_json::to_string(&measured).map_err(|error| EngineError::Internal(error.to_string()))
     }
 }
@@ -255,6 +265,28 @@ mod tests {
         assert_eq!(identifying("reject"), identifying("report"));
         assert_ne!(identifying("reject"), identifying("mask"));
         assert_ne!(identifying("reject"), plain);
+    }
+
+    #[test]
+    fn what_no_rule_reads_is_not_measured_and_blocks_of_it_have_another_key() {
+        let settings = |json: &str| CurationSettings::from_json(json).unwrap();
+        let unread = settings(r#"{"questions": true, "pictures": true, "asked": ["level"]}"#);
+        assert!(!unread.is_measured());
+        assert_eq!(unread.measured().unwrap(), "null");
+        for read in [
+            r#""accept": {"answer": "off", "match": "options"}"#,
+            r#""keep": [{"column": "correct", "is": true}]"#,
+            r#""where": {"reasoning_words": [1, 9]}"#,
+            r#""limits": {"length": {"response_words": [1, 9]}}"#,
+            r#""limits": {"unfinished": "reject"}"#,
+            r#""limits": {"identifying": {"kinds": ["email"], "action": "report"}}"#,
+            r#""near": {"ngram": 5, "bands": 20, "rows": 6}"#,
+            r#""target": "answer""#,
+        ] {
+            let settings = settings(&format!("{{\"questions\": true, {read}}}"));
+            assert!(settings.is_measured(), "{read}");
+            assert_ne!(settings.measured().unwrap(), "null", "{read}");
+        }
     }
 
     #[test]

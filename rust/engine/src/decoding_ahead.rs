@@ -7,7 +7,7 @@
 use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::thread::Scope;
+use std::thread::{Builder, Scope};
 
 use octomed_trace::{Block, Finding, Mapping};
 
@@ -73,11 +73,16 @@ impl<'a> RowsAhead<'a> {
                     return;
                 };
                 if self.may_be_one_more() {
-                    scope.spawn(|| self.help(scope));
+                    self.start(scope);
                 }
                 self.prepare(row, &mut texts);
             }
         }
+    }
+
+    /// Starts a thread that helps; where the system gives none, the scan goes on with those that there are.
+    pub fn start<'scope, 'env>(&'env self, scope: &'scope Scope<'scope, 'env>) {
+        let _ = Builder::new().spawn_scoped(scope, || self.help(scope));
     }
 
     /// Counts another thread that waits, unless there is one for each worker besides the scan's.

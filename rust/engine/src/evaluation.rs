@@ -1,6 +1,7 @@
 //! Evaluation sets are read: their questions, and what tells their pictures from others.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use octomed_curate::{Evaluation, EvaluationPicture, EvaluationQuestion, EvaluationSet, GRAY_SIDE};
@@ -13,6 +14,7 @@ use crate::curation_text::MaskedTexts;
 use crate::error::EngineError;
 use crate::image_reading::{Images, Picture, SeenPaths};
 use crate::image_settings::ImageSettings;
+use crate::kept_pictures::{KeptPictures, PictureFacts};
 use crate::row_images::{Failure, hash_of_images};
 
 /// What is found out about the pictures of an evaluation set.
@@ -34,6 +36,9 @@ pub struct EvaluationReader {
     images: Images,
     look: Look,
     masks: Vec<Kinds>,
+    kept: Arc<KeptPictures>,
+    /// What keys of kept pictures are mixed with: other settings find out something else.
+    salt: u64,
 }
 
 /// What was read of an evaluation set.
@@ -49,7 +54,8 @@ pub struct EvaluationPart {
 
 impl EvaluationReader {
     /// A reader of rows of which a mapping gives the questions. Each is also read as sources have it that mask data of
-    /// some kinds, `masks`: what is compared has to be made in the same way.
+    /// some kinds, `masks`: what is compared has to be made in the same way. What is found out about pictures is kept in
+    /// `kept`, and asked there first.
     ///
     /// # Errors
     /// When the folder or archive of images cannot be opened.
@@ -58,8 +64,11 @@ impl EvaluationReader {
         images: ImageSettings,
         look: Look,
         masks: Vec<Kinds>,
+        kept: Arc<KeptPictures>,
     ) -> Result<Self, EngineError> {
         Ok(Self {
+            kept,
+            salt: images.hash() ^ u64::from(look == Look::Near),
             mapping,
             images: Images::new(images)?,
             look,
@@ -181,16 +190,33 @@ impl EvaluationReader {
             ..EvaluationPicture::default()
         };
         if matches!(self.look, Look::Pixels | Look::Near) {
-            let fault = |error: ImageError| picture.fault(&error);
-            let header = read_header(picture.bytes).map_err(fault)?;
-            let decoded = self.images.decode(picture.bytes, &header).map_err(fault)?;
-            looked.pixel_hash = decoded.image.pixel_hash();
-            if self.look == Look::Near {
-                looked.dhash = Some(decoded.image.dhash());
-                looked.gray = decoded.image.small_gray(GRAY_SIDE, GRAY_SIDE);
-            }
+            let facts = self.facts(picture)?;
+            looked.pixel_hash = facts.pixel_hash;
+            looked.dhash = facts.dhash;
+            looked.gray = facts.gray;
         }
         Ok(looked)
+    }
+
+    /// What decoding a picture finds out, now or in an earlier run.
+    fn facts(&self, picture: &Picture<'_>) -> Result<PictureFacts, Failure> {
+        let key = picture.hash ^ self.salt;
+        if let Some(facts) = self.kept.get(key) {
+            return Ok(facts);
+        }
+        let fault = |error: ImageError| picture.fault(&error);
+        let header = read_header(picture.bytes).map_err(fault)?;
+        let decoded = self.images.decode(picture.bytes, &header).map_err(fault)?;
+        let mut facts = PictureFacts {
+            pixel_hash: decoded.image.pixel_hash(),
+            ..PictureFacts::default()
+        };
+        if self.look == Look::Near {
+            facts.dhash = Some(decoded.image.dhash());
+            facts.gray = decoded.image.small_gray(GRAY_SIDE, GRAY_SIDE);
+        }
+        self.kept.put(key, facts.clone());
+        Ok(facts)
     }
 }
 

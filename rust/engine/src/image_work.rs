@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::thread::available_parallelism;
 
 use octomed_vision::{
-    Fault, Gray16, Grid, Header, Image, ImageError, decode, encode, has_metadata, read_header,
-    resize, strip_metadata,
+    Fault, Gray16, Grid, Header, Image, ImageError, decode, encode, has_metadata, pixel_hash,
+    read_header, resize, strip_metadata,
 };
 
 use crate::image_facts::{DecodingRoom, Examined, FactsTable, ImageFacts, Taken};
@@ -161,12 +161,16 @@ impl ImageWork {
         let mut facts = self.facts_of(&header)?;
         facts.has_metadata = has_metadata(bytes);
         if settings.decodes() {
-            let Decoded { image, _room } = self.decode(bytes, &header)?;
-            if settings.verify == Verify::Decode {
-                facts.pixel_hash = image.pixel_hash();
-            }
-            if settings.dhash {
+            let hash = if settings.dhash {
+                let Decoded { image, _room } = self.decode(bytes, &header)?;
                 facts.dhash = image.dhash();
+                image.pixel_hash()
+            } else {
+                let _room = self.room_for(&header);
+                pixel_hash(bytes, &settings.rules())?
+            };
+            if settings.verify == Verify::Decode {
+                facts.pixel_hash = hash;
             }
         }
         if settings.metadata == Metadata::Strip && facts.has_metadata {
@@ -200,16 +204,20 @@ impl ImageWork {
     /// # Errors
     /// When it does not decode, or is of another size than its header says.
     pub fn decode(&self, bytes: &[u8], header: &Header) -> Result<Decoded<'_>, ImageError> {
-        let pixels = u64::from(header.width) * u64::from(header.height);
-        let room = self
-            .shared
-            .room
-            .take(pixels.saturating_mul(BYTES_PER_PIXEL));
+        let room = self.room_for(header);
         let image = decode(bytes, &self.settings.rules())?;
         if (image.height, image.width) != header.upright() {
             let detail = "the image is of another size than its header says";
             return Err(ImageError::new(Fault::Damaged, detail));
         }
         Ok(Decoded { image, _room: room })
+    }
+
+    /// Waits for the room that decoding an image takes.
+    fn room_for(&self, header: &Header) -> Taken<'_> {
+        let pixels = u64::from(header.width) * u64::from(header.height);
+        self.shared
+            .room
+            .take(pixels.saturating_mul(BYTES_PER_PIXEL))
     }
 }

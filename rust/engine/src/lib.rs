@@ -6,6 +6,7 @@ mod block_scan;
 mod changed_files;
 mod check;
 mod contamination_tables;
+mod conversations;
 mod curation;
 mod curation_answers;
 mod curation_columns;
@@ -17,6 +18,8 @@ mod error;
 mod evaluation;
 mod extents;
 mod fetched;
+mod filter_columns;
+mod filtered;
 mod fingerprint;
 mod identifying;
 mod ids;
@@ -28,6 +31,7 @@ mod image_facts;
 mod image_reading;
 mod image_settings;
 mod image_work;
+mod kept_pictures;
 mod laid_out;
 mod layout;
 mod near_table;
@@ -58,9 +62,12 @@ pub use block::BlockOrigin;
 pub use changed_files::changed_image_files;
 pub use check::{PackContent, ShardCheck, check_shard, read_pack};
 pub use contamination_tables::{contaminated, contamination_counts, near_pictures};
+pub use conversations::{Conversation, Conversations, Spoken, SpokenTurn};
 pub use curation_settings::{CurationSettings, limits_allow};
 pub use error::EngineError;
 pub use evaluation::{EvaluationPart, EvaluationReader, Look};
+pub use filter_columns::FILTER_COLUMNS;
+pub use filtered::{FilterBatch, FilterOrigin, Filtered, LeftOut};
 pub use fingerprint::fingerprint;
 pub use identifying::identifying;
 #[doc(hidden)]
@@ -70,6 +77,7 @@ pub use image_cost::{ImageCost, PackedImages, image_cost};
 pub use image_decoding::{DecodedImages, ImageDecoding};
 pub use image_facts::ImageFacts;
 pub use image_settings::{ImageSettings, Metadata, OutsideRoot, Store, Urls, Verify};
+pub use kept_pictures::KeptPictures;
 pub use layout::{Layout, StreamPart};
 pub use near_table::near_duplicates;
 pub use pass_rates::Answered;
@@ -83,6 +91,8 @@ pub use split::{RangeId, Split};
 pub use tables::rejects;
 pub use write::{OpenRange, WRITE_VERSION, WrittenShard};
 
+#[cfg(test)]
+mod filter_tests;
 #[cfg(test)]
 mod image_tests;
 #[cfg(test)]

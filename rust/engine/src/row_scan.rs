@@ -94,18 +94,20 @@ impl RowScan {
         layouter.lay_out(row, images, prompt)
     }
 
-    /// Every trace of a row, left in `scratch` while `each` looks at it. What curation leaves out is not rendered.
+    /// Every trace of a row, left in `scratch` while `each` looks at it. What curation leaves out is not rendered, nor the
+    /// responses that `filtered` names.
     pub fn traces(
         &self,
         laid: &LaidOut<'_>,
         curation: Option<&RowCuration<'_>>,
+        filtered: &dyn Fn(u32) -> bool,
         scratch: &mut Scratch,
         before: &mut Before<'_>,
         mut each: impl FnMut(u32, ScanResult, &Scratch) -> Result<(), EngineError>,
     ) -> Result<(), EngineError> {
         let Some(responses) = laid.responses else {
             before(laid.bytes)?;
-            let result = match left_out(laid, curation, 0, scratch) {
+            let result = match left_out(laid, curation, filtered, 0, scratch) {
                 None => {
                     let messages: Vec<_> = laid.turns.iter().map(LaidTurn::message).collect();
                     self.render_and_encode(&messages, scratch)?
@@ -117,7 +119,7 @@ impl RowScan {
         };
         for (sample, response) in (0..).zip(responses) {
             before(laid.bytes + bytes_of_response(response))?;
-            let result = match left_out(laid, curation, sample, scratch) {
+            let result = match left_out(laid, curation, filtered, sample, scratch) {
                 None => self.render_question(&laid.turns, response, scratch)?,
                 Some(verdict) => scratch.without_tokens(verdict),
             };
@@ -234,10 +236,12 @@ impl RowScan {
 fn left_out(
     laid: &LaidOut<'_>,
     curation: Option<&RowCuration<'_>>,
+    filtered: &dyn Fn(u32) -> bool,
     sample: u32,
     scratch: &mut Scratch,
 ) -> Option<Verdict> {
     let decided = curation.and_then(|row| row.decide(sample as usize, &mut scratch.curation));
+    let decided = decided.or_else(|| filtered(sample).then_some(Verdict::Filtered));
     decided.or(laid.refused)
 }
 

@@ -13,10 +13,12 @@ use octomed_trace::{Block, Finding, Mapping, Refusal, Row};
 
 use crate::block::{BlockOrigin, BlockWriter};
 use crate::block_scan::BlockScan;
+use crate::conversations::Conversations;
 use crate::curation::{Curation, Extras};
 use crate::curation_settings::CurationSettings;
 use crate::decoding_ahead::{Help, RowsAhead};
 use crate::error::EngineError;
+use crate::filtered::{FilterBatch, FilterOrigin, Filtered, LeftOut, filtered};
 use crate::ids::ID_LIMIT;
 use crate::image_choices::StoreChoices;
 use crate::image_reading::{Images, SeenPaths};
@@ -148,24 +150,39 @@ impl Scanner {
         cancel: &AtomicBool,
         workers: usize,
     ) -> Result<Vec<Header>, EngineError> {
+        self.scan_filtered(block, origin, directory, cancel, workers, None)
+    }
+
+    /// The same without the traces that filters of the user's own left out.
+    ///
+    /// # Errors
+    /// As [`Self::scan`].
+    pub fn scan_filtered(
+        &self,
+        block: &Block,
+        origin: BlockOrigin<'_>,
+        directory: &Path,
+        cancel: &AtomicBool,
+        workers: usize,
+        filtered: Option<&Filtered>,
+    ) -> Result<Vec<Header>, EngineError> {
+        let place = Some(directory);
         let Some(images) = &self.rows.images else {
-            return self.scan_parts(block, origin, Some(directory), cancel, None);
+            return self.scan_parts(block, origin, place, cancel, None, filtered);
         };
         let _scanning = images.workers().scanning();
         if workers <= 1 || !images.decodes() {
-            return self.scan_parts(block, origin, Some(directory), cancel, None);
+            return self.scan_parts(block, origin, place, cancel, None, filtered);
         }
         let rows = &RowsAhead::new(block, &self.mapping, images, cancel, workers);
         thread::scope(|scope| {
             let _ending = rows.ending();
-            let start = || {
-                scope.spawn(|| rows.help(scope));
-            };
+            let start = || rows.start(scope);
             let help = Help {
                 rows,
                 start: &start,
             };
-            self.scan_parts(block, origin, Some(directory), cancel, Some(help))
+            self.scan_parts(block, origin, place, cancel, Some(help), filtered)
         })
     }
 
@@ -177,6 +194,7 @@ impl Scanner {
         directory: Option<&Path>,
         cancel: &AtomicBool,
         help: Option<Help<'_>>,
+        filtered: Option<&Filtered>,
     ) -> Result<Vec<Header>, EngineError> {
         let mut scratch = self.borrow_scratch();
         let arena = std::mem::take(&mut scratch.arena);
@@ -184,7 +202,7 @@ impl Scanner {
         let extras = extras.map_or_else(Extras::default, Curation::extras);
         let writer = BlockWriter::new(block, origin, extras, arena);
         let scan = BlockScan::new(&self.rows, origin, writer, directory, &mut scratch, cancel);
-        let mut scan = scan.with_help(help);
+        let mut scan = scan.with_help(help).with_filtered(filtered);
         block.for_each(&self.mapping, |finding| scan.finding(finding))?;
         let (mut headers, writer) = scan.finish()?;
         let (header, arena) = writer.close(directory)?;
@@ -206,7 +224,7 @@ impl Scanner {
             access: Access::Owner,
         };
         let never = AtomicBool::new(false);
-        let headers = self.scan_parts(block, origin, None, &never, None)?;
+        let headers = self.scan_parts(block, origin, None, &never, None, None)?;
         Ok(Header::sum(headers))
     }
 
@@ -221,6 +239,8 @@ impl Scanner {
         mut see: impl FnMut(&Previewed<'_>),
     ) -> Result<Result<RowImages, Refusal>, EngineError> {
         let mut scratch = self.borrow_scratch();
+        let measured = self.rows.curation.as_ref();
+        let measured = measured.is_some_and(Curation::is_measured);
         let shown = self.rows.with_curation(row, |row, curated| {
             let images = self
                 .rows
@@ -231,6 +251,7 @@ impl Scanner {
             let traces = self.rows.traces(
                 &laid,
                 curated,
+                &|_| false,
                 &mut scratch,
                 &mut |_| Ok(()),
                 |sample, result, scratch| {
@@ -240,7 +261,7 @@ impl Scanner {
                         rendered: &scratch.rendered,
                         ids: &scratch.ids,
                         spans: &scratch.spans,
-                        measures: curated.map(|_| scratch.curation.measures),
+                        measures: measured.then_some(scratch.curation.measures),
                     });
                     Ok(())
                 },
@@ -254,6 +275,32 @@ impl Scanner {
             Err(Failure::Row(fault)) => Ok(Err(fault.of(row))),
             Err(Failure::Scan(error)) => Err(error),
         }
+    }
+
+    /// What filters of the user's own leave out of a block: `decide` gets the traces that curation lets pass, as
+    /// columns, batch by batch.
+    ///
+    /// # Errors
+    /// When a row cannot be read, `cancel` is set, or `decide` fails.
+    pub fn filtered<E: From<EngineError>>(
+        &self,
+        block: &Block,
+        origin: FilterOrigin<'_>,
+        cancel: &AtomicBool,
+        decide: impl FnMut(FilterBatch) -> Result<Vec<LeftOut>, E>,
+    ) -> Result<Filtered, E> {
+        filtered(&self.rows, &self.mapping, block, origin, cancel, decide)
+    }
+
+    /// The traces of a row as turns, as the template gets them; nothing is rendered or encoded.
+    ///
+    /// # Errors
+    /// When a file of images or the prompt cannot be used at all.
+    pub fn conversations(
+        &self,
+        row: &Row<'_>,
+    ) -> Result<Result<Conversations, Refusal>, EngineError> {
+        self.rows.conversations(row)
     }
 
     /// Right and all responses of each question of a block, whose answers the scanner compares.

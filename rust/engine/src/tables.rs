@@ -7,7 +7,7 @@ use arrow_array::builder::{ListBuilder, StringDictionaryBuilder, UInt32Builder, 
 use arrow_array::types::Int32Type;
 use arrow_array::{ArrayRef, ListArray, RecordBatch, StringArray, UInt32Array, UInt64Array};
 use arrow_schema::{ArrowError, DataType, Field, Schema};
-use octomed_index::{BlockIndex, MEASURES, TraceLocation, Verdict, read_index};
+use octomed_index::{BlockIndex, IndexFile, MEASURES, TraceLocation, Verdict, read_index};
 
 use crate::error::EngineError;
 use crate::range_packs::RangePacks;
@@ -146,7 +146,9 @@ impl Provenance {
 /// When the block's index cannot be read.
 pub fn rejects(selection: &Selection, number: usize) -> Result<RecordBatch, EngineError> {
     let block = &selection.index.blocks[number];
-    let refusals = read_index(&block.path.with_extension("index"))?.refusals;
+    let IndexFile {
+        refusals, filtered, ..
+    } = read_index(&block.path.with_extension("index"))?;
     let measures = match block.header.measures {
         true => block.read_side(MEASURES)?,
         false => Vec::new(),
@@ -169,15 +171,23 @@ pub fn rejects(selection: &Selection, number: usize) -> Result<RecordBatch, Engi
                 block: number as u32,
                 row: row as u32,
             };
+            let (ordinal, sample) = (block.traces.ordinal[row], block.traces.sample[row]);
+            let own = (verdict == Verdict::Filtered)
+                .then(|| filtered.of(ordinal, sample))
+                .flatten();
+            let (reason, detail) = match own {
+                Some((filter, detail)) => (filter, Cow::Borrowed(detail)),
+                None => {
+                    let detail = selection.curation_detail(block, &measures, row);
+                    let detail = detail.unwrap_or_else(|| selection.detail(trace, verdict));
+                    (verdict.as_str(), Cow::Owned(detail))
+                }
+            };
             rows.push(Reject {
-                ordinal: block.traces.ordinal[row],
-                sample: Some(block.traces.sample[row]),
-                reason: verdict.as_str(),
-                detail: Cow::Owned(
-                    selection
-                        .curation_detail(block, &measures, row)
-                        .unwrap_or_else(|| selection.detail(trace, verdict)),
-                ),
+                ordinal,
+                sample: Some(sample),
+                reason,
+                detail,
                 trace: Some(row),
             });
         }
@@ -191,7 +201,7 @@ pub fn rejects(selection: &Selection, number: usize) -> Result<RecordBatch, Engi
 struct Reject<'r> {
     ordinal: u32,
     sample: Option<u32>,
-    reason: &'static str,
+    reason: &'r str,
     /// Kind and place, never a value.
     detail: Cow<'r, str>,
     /// Its number in the block, of a trace.

@@ -11,8 +11,8 @@ use arrow_array::types::{UInt32Type, UInt64Type};
 use octomed_curate::{Curate, Duplicates, OverLongPolicy};
 use octomed_files::Access;
 use octomed_index::{
-    BlockImages, BlockRef, Header, RefusalColumns, SCAN_VERSION, TraceColumns, TraceEntry,
-    checksum, index_bytes, verify_block,
+    BlockImages, BlockRef, FilteredColumns, Header, RefusalColumns, SCAN_VERSION, TraceColumns,
+    TraceEntry, checksum, index_bytes, verify_block,
 };
 use proptest::prelude::*;
 
@@ -89,6 +89,7 @@ pub(crate) fn write_blocks(folder: &Path, blocks: &[Vec<Made>]) -> Vec<BlockRef>
             columns,
             RefusalColumns::default(),
             BlockImages::default(),
+            &FilteredColumns::default(),
         )
         .unwrap();
         std::fs::write(&index, bytes).unwrap();

@@ -16,7 +16,7 @@ static READER: LazyLock<EvaluationReader> = LazyLock::new(|| {
     let mapping = r#"{"question": "q", "options": {"any_of": ["o"], "optional": true}}"#;
     let mapping = Mapping::questions_only(mapping).expect("a mapping of ours");
     let images = ImageSettings::from_json("{}").expect("settings of ours");
-    EvaluationReader::new(mapping, images, Look::IfThere, vec![Kinds::all()])
+    EvaluationReader::new(mapping, images, Look::IfThere, vec![Kinds::all()], std::sync::Arc::default())
         .expect("a reader of ours")
 });
 

@@ -3,7 +3,8 @@
 
 use libfuzzer_sys::fuzz_target;
 use octomed_vision::{
-    Alpha, DecodeRules, Gray16, decode, has_metadata, read_header, strip_metadata,
+    Alpha, DecodeRules, Gray16, Image, decode, has_metadata, pixel_hash, read_header,
+    strip_metadata,
 };
 
 fuzz_target!(|file: &[u8]| {
@@ -20,6 +21,10 @@ fuzz_target!(|file: &[u8]| {
     let image = decode(file, &rules);
     // Transparency never decides whether a file is whole.
     assert_eq!(image.is_ok(), decode(file, &white).is_ok());
+    assert_eq!(
+        pixel_hash(file, &rules),
+        image.as_ref().map(Image::pixel_hash).map_err(Clone::clone)
+    );
     let _ = has_metadata(file);
     if let Ok(image) = image {
         assert_eq!(

@@ -1,6 +1,6 @@
 //! The file of an index: Arrow IPC streams on end, traces, whose schema metadata carries the header as JSON, then
-//! refusals, then images and which trace shows which, if there are any; a hash of all that comes last. It is renamed
-//! into place after the ids and the images, so a block is finished when it exists.
+//! refusals, then images and which trace shows which, if there are any, then what filters left out, if they did; a hash
+//! of all that comes last. It is renamed into place after the ids and the images, so a block is finished when it exists.
 
 use std::collections::HashMap;
 use std::panic::catch_unwind;
@@ -12,7 +12,9 @@ use arrow_ipc::writer::StreamWriter;
 use arrow_schema::{ArrowError, Schema};
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::{BlockImages, Header, IndexError, RefusalColumns, SCAN_VERSION, TraceColumns};
+use crate::{
+    BlockImages, FilteredColumns, Header, IndexError, RefusalColumns, SCAN_VERSION, TraceColumns,
+};
 
 /// Where the schema's metadata has the header.
 const HEADER_KEY: &str = "octomed";
@@ -28,6 +30,8 @@ pub struct IndexFile {
     pub refusals: RefusalColumns,
     /// The images that the traces show.
     pub images: BlockImages,
+    /// The traces that filters left out.
+    pub filtered: FilteredColumns,
 }
 
 /// The bytes of an index.
@@ -39,6 +43,7 @@ pub fn index_bytes(
     traces: TraceColumns,
     refusals: RefusalColumns,
     images: BlockImages,
+    filtered: &FilteredColumns,
 ) -> Result<Vec<u8>, IndexError> {
     let mut bytes = Vec::new();
     let encode = || -> Result<(), ArrowError> {
@@ -48,6 +53,9 @@ pub fn index_bytes(
         let mut batches = vec![traces.into_batch(metadata)?, refusals.into_batch()?];
         if !images.is_empty() {
             batches.extend(images.into_batches()?);
+        }
+        if !filtered.is_empty() {
+            batches.push(filtered.to_batch()?);
         }
         for batch in batches {
             let mut writer = StreamWriter::try_new(&mut bytes, batch.schema_ref())?;
@@ -103,6 +111,9 @@ fn read_streams(mut file: &[u8]) -> Result<IndexFile, String> {
         for_each_batch(&mut file, |batch| index.images.append_images(batch))?;
         for_each_batch(&mut file, |batch| index.images.append_refs(batch))?;
     }
+    if !index.header.filtered.is_empty() {
+        for_each_batch(&mut file, |batch| index.filtered.append(batch))?;
+    }
     Ok(index)
 }
 
@@ -129,6 +140,9 @@ impl IndexFile {
         );
         if rows != (header.traces, refused) {
             return Some("it has fewer rows than its header counts");
+        }
+        if self.filtered.len() as u64 != header.filtered.values().sum::<u64>() {
+            return Some("it has other filtered traces than its header counts");
         }
         let table = &self.images.table;
         let images = (
@@ -223,7 +237,14 @@ mod tests {
 
     /// The bytes of an index with images.
     fn whole() -> Vec<u8> {
-        index_bytes(&header(), traces(), refusal(), images()).unwrap()
+        index_bytes(
+            &header(),
+            traces(),
+            refusal(),
+            images(),
+            &FilteredColumns::default(),
+        )
+        .unwrap()
     }
 
     #[test]
@@ -236,6 +257,7 @@ mod tests {
             traces: traces(),
             refusals: refusal(),
             images: images(),
+            filtered: FilteredColumns::default(),
         };
         assert_eq!(read_index(&path).unwrap(), expected);
     }
@@ -288,7 +310,14 @@ mod tests {
     fn columns_that_do_not_fit_are_a_fault_of_ours_and_no_damage() {
         let mut uneven = traces();
         uneven.tokens.pop();
-        let error = index_bytes(&header(), uneven, refusal(), images()).unwrap_err();
+        let error = index_bytes(
+            &header(),
+            uneven,
+            refusal(),
+            images(),
+            &FilteredColumns::default(),
+        )
+        .unwrap_err();
         assert!(matches!(error, IndexError::Encoding(_)), "{error}");
         assert_eq!(error.hint(), None);
     }
@@ -305,7 +334,14 @@ mod tests {
             image_placeholders: 0,
             ..header()
         };
-        let bytes = index_bytes(&header, traces, refusal(), BlockImages::default()).unwrap();
+        let bytes = index_bytes(
+            &header,
+            traces,
+            refusal(),
+            BlockImages::default(),
+            &FilteredColumns::default(),
+        )
+        .unwrap();
         let column = |name: &[u8]| bytes.windows(name.len()).any(|window| window == name);
         assert!(column(b"checksum") && !column(b"pixel_hash"));
         std::fs::write(&path, &bytes).unwrap();
@@ -319,7 +355,14 @@ mod tests {
         let read = |change: fn(&mut Header, &mut TraceColumns, &mut BlockImages)| {
             let (mut header, mut traces, mut images) = (header(), traces(), images());
             change(&mut header, &mut traces, &mut images);
-            let bytes = index_bytes(&header, traces, refusal(), images).unwrap();
+            let bytes = index_bytes(
+                &header,
+                traces,
+                refusal(),
+                images,
+                &FilteredColumns::default(),
+            )
+            .unwrap();
             std::fs::write(&path, bytes).unwrap();
             read_index(&path)
         };

@@ -90,6 +90,9 @@ pub struct Header {
     /// Traces by what became of their answers: [`AnswerState::as_str`](crate::AnswerState::as_str).
     #[serde(default, skip_serializing_if = "is_default")]
     pub answers: BTreeMap<String, u64>,
+    /// Traces that filters of the user's own left out, by the filter's name.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub filtered: BTreeMap<String, u64>,
 }
 
 /// What a header leaves out: a block that nobody curates is written as before there was curation.
@@ -133,6 +136,9 @@ impl Header {
             for (state, traces) in part.answers {
                 *sum.answers.entry(state).or_default() += traces;
             }
+            for (filter, traces) in part.filtered {
+                *sum.filtered.entry(filter).or_default() += traces;
+            }
             if let Some(lines) = part.questions {
                 sum.questions = Some(sum.questions.unwrap_or_default() + lines);
             }
@@ -156,6 +162,7 @@ mod tests {
             "dhashes",
             "limits",
             "answers",
+            "filtered",
         ] {
             assert!(!json.contains(name), "{json}");
         }

@@ -13,6 +13,7 @@ mod checks;
 mod columns;
 mod error;
 mod file;
+mod filtered;
 mod header;
 mod image_files;
 mod image_table;
@@ -29,6 +30,7 @@ pub use checks::{first_refusal, part_path, read_header, read_parts, verify_block
 pub use columns::{Column, INDEX_ROW_BYTES, TraceColumns, TraceEntry};
 pub use error::IndexError;
 pub use file::{IndexFile, checksum, index_bytes, read_index};
+pub use filtered::FilteredColumns;
 pub use header::{Header, SCAN_VERSION};
 pub use image_files::{FileState, ImageFiles, image_files, image_names};
 pub use image_table::{BlockImages, ImageTable};

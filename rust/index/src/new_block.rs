@@ -10,8 +10,8 @@ use crate::checks::images_path;
 use crate::image_files::write_list;
 use crate::side_column::DHASHES;
 use crate::{
-    Header, ImageFiles, IndexError, QuestionTable, RefusalColumns, SettledImages, SideColumn,
-    TraceColumns, index_bytes,
+    FilteredColumns, Header, ImageFiles, IndexError, QuestionTable, RefusalColumns, SettledImages,
+    SideColumn, TraceColumns, index_bytes,
 };
 
 /// All that a block holds, its traces in reading order.
@@ -33,6 +33,8 @@ pub struct NewBlock<'b> {
     pub files: &'b ImageFiles,
     /// The questions of its rows, where a rule reads them.
     pub questions: Option<&'b QuestionTable>,
+    /// The traces that filters left out.
+    pub filtered: FilteredColumns,
 }
 
 static NO_IMAGES: LazyLock<SettledImages> = LazyLock::new(SettledImages::default);
@@ -51,6 +53,7 @@ impl<'b> NewBlock<'b> {
             images: &NO_IMAGES,
             files: &NO_FILES,
             questions: None,
+            filtered: FilteredColumns::default(),
         }
     }
 
@@ -86,7 +89,7 @@ impl<'b> NewBlock<'b> {
         }
         let images = self.images.table(&self.traces.images, &order);
         let traces = self.traces.reordered(&order);
-        let bytes = index_bytes(self.header, traces, self.refusals, images)?;
+        let bytes = index_bytes(self.header, traces, self.refusals, images, &self.filtered)?;
         let index_path = stem.with_extension("index");
         let write_index = || {
             let mut index = Temporary::beside(&index_path, access)?;

@@ -50,6 +50,8 @@ pub enum Verdict {
     DamagedMarkup = 21,
     /// The trace has data that tell who somebody is.
     Identifying = 22,
+    /// A filter of the user's own left it out.
+    Filtered = 23,
     /// More tokens than a pack holds. Decided in SELECT, so that another capacity re-scans nothing.
     OverLong = 64,
     /// The same trace stands earlier in source order.
@@ -78,7 +80,7 @@ pub enum Verdict {
 
 impl Verdict {
     /// Every verdict, in the order in which they are decided.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 36] = [
         Self::Kept,
         Self::EmptyResponse,
         Self::NotKept,
@@ -96,6 +98,7 @@ impl Verdict {
         Self::EmptyReasoning,
         Self::DamagedMarkup,
         Self::Identifying,
+        Self::Filtered,
         Self::TwoReasonings,
         Self::TemplateRefused,
         Self::TemplateLimit,
@@ -116,9 +119,20 @@ impl Verdict {
         Self::OneAnswer,
     ];
 
+    /// The names of all, in the same order.
+    pub const NAMES: [&str; Self::ALL.len()] = {
+        let mut names = [""; Self::ALL.len()];
+        let mut place = 0;
+        while place < names.len() {
+            names[place] = Self::ALL[place].as_str();
+            place += 1;
+        }
+        names
+    };
+
     /// The name used in rejects and summaries.
     #[must_use]
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Kept => "kept",
             Self::EmptyResponse => "empty_response",
@@ -146,6 +160,7 @@ impl Verdict {
             Self::EmptyReasoning => "empty_reasoning",
             Self::DamagedMarkup => "damaged_markup",
             Self::Identifying => "identifying",
+            Self::Filtered => "filtered",
             Self::Contaminated => "contaminated",
             Self::NearDuplicate => "near_duplicate",
             Self::PassRate => "pass_rate",

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
-use std::thread::JoinHandle;
+use std::thread::{Builder, JoinHandle};
 
 use octomed_files::{Access, Sync};
 
@@ -52,7 +52,12 @@ impl Pool {
                 queue: Arc::clone(&queue),
                 report: report.clone(),
             };
-            workers.push(std::thread::spawn(move || worker.run()));
+            match Builder::new().spawn(move || worker.run()) {
+                Ok(worker) => workers.push(worker),
+                // Those that there are write all shards.
+                Err(_) if !workers.is_empty() => break,
+                Err(error) => return Err(MdsError::io(directory, error)),
+            }
         }
         Ok(Self {
             jobs: Some(jobs),

@@ -5,8 +5,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use arrow_pyarrow::PyArrowType;
 use octomed_engine::{
-    BlockOrigin, CurationSettings, EngineError, ImageSettings, Previewed, RowImage, RowImages,
+    BlockOrigin, CurationSettings, EngineError, FilterBatch, FilterOrigin, ImageSettings, LeftOut,
+    Previewed, RowImage, RowImages,
 };
 use octomed_files::Access;
 use octomed_index::{IndexError, first_refusal};
@@ -170,7 +172,8 @@ impl Scanner {
     /// Scans a block into `<folder>/<number>.ids` and `.index`, and `<number>-1.ids` and so on where it has several
     /// parts; `mode` says who may read them. Of `workers` in this process, those that scan no block help with its
     /// images. Returns the header of each.
-    #[pyo3(signature = (block, source, file, number, folder, cancel, mode="umask", workers=1))]
+    /// What filters left out of the block is passed over.
+    #[pyo3(signature = (block, source, file, number, folder, cancel, mode="umask", workers=1, filtered=None))]
     #[expect(
         clippy::too_many_arguments,
         reason = "where a block comes from has three parts"
@@ -186,6 +189,7 @@ impl Scanner {
         cancel: &Cancel,
         mode: &str,
         workers: usize,
+        filtered: Option<&Filtered>,
     ) -> Result<Vec<Record<BlockHeader>>> {
         let origin = BlockOrigin {
             source,
@@ -193,11 +197,53 @@ impl Scanner {
             number,
             access: access(mode)?,
         };
+        let filtered = filtered.map(|filtered| &filtered.0);
         let headers = leave(py, || {
             self.scanner
-                .scan(&block.0, origin, &folder, cancel.flag(), workers)
+                .scan_filtered(&block.0, origin, &folder, cancel.flag(), workers, filtered)
         })?;
         headers.iter().map(Record::of).collect()
+    }
+
+    /// Hands the traces of a block that curation lets pass to `decide`, batch by batch, as a record batch of `columns` and
+    /// the numbers of their rows in the block's task; it returns the traces that are left out, each by its row in the
+    /// batch, the name of the filter, and what that says of it.
+    #[pyo3(signature = (block, source, file, columns, cancel, decide: "collections.abc.Callable[[pyarrow.RecordBatch, list[int]], list[tuple[int, str, str]]]"))]
+    #[expect(clippy::too_many_arguments, reason = "as of a scan")]
+    #[expect(clippy::needless_pass_by_value, reason = "what PyO3 extracts")]
+    fn filtered(
+        &self,
+        py: Python<'_>,
+        block: &Block,
+        source: &str,
+        file: &str,
+        columns: Vec<String>,
+        cancel: &Cancel,
+        decide: Py<PyAny>,
+    ) -> Result<Filtered> {
+        let origin = FilterOrigin {
+            source,
+            file,
+            columns: &columns,
+        };
+        let call = |found: FilterBatch| -> Result<Vec<LeftOut>> {
+            Python::attach(|py| {
+                let batch = PyArrowType(found.batch);
+                let left = decide.call1(py, (batch, found.ordinals))?;
+                let left: Vec<(usize, String, String)> = left.extract(py)?;
+                let left = left.into_iter();
+                let left = left.map(|(place, filter, detail)| LeftOut {
+                    place,
+                    filter,
+                    detail,
+                });
+                Ok(left.collect())
+            })
+        };
+        let filtered = leave(py, || {
+            self.scanner.filtered(&block.0, origin, cancel.flag(), call)
+        })?;
+        Ok(Filtered(filtered))
     }
 
     /// The addresses of images that are fetched before a block is scanned, each with the path, without ending, under
@@ -330,6 +376,18 @@ impl Scanner {
             )
         };
         Ok(images.images.iter().cloned().map(looked).collect())
+    }
+}
+
+/// What filters leave out of a block.
+#[pyclass(frozen, module = "octomed._octomed")]
+pub struct Filtered(octomed_engine::Filtered);
+
+#[pymethods]
+impl Filtered {
+    /// How many traces.
+    fn __len__(&self) -> usize {
+        self.0.len()
     }
 }
 

@@ -10,12 +10,31 @@ use octomed_responses::Kinds;
 use octomed_trace::Mapping as RustMapping;
 use octomed_vision::DecodeRules;
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyBytes, PyDict};
 
 use crate::engine::Cancel;
 use crate::error::{Error, Kind, Result, say};
 use crate::leave::leave;
 use crate::trace::{Block, Mapping, as_json};
+
+/// What was found out about pictures of evaluation sets, kept from one run to the next.
+#[pyclass(frozen, module = "octomed._octomed")]
+pub struct KeptPictures(Arc<octomed_engine::KeptPictures>);
+
+#[pymethods]
+impl KeptPictures {
+    /// Those of an earlier run, as `to_bytes` wrote them; none where that is damaged, or empty.
+    #[new]
+    #[pyo3(signature = (written))]
+    fn new(written: &[u8]) -> Self {
+        Self(Arc::new(octomed_engine::KeptPictures::from_bytes(written)))
+    }
+
+    /// All of them, for a later run; `None` where no picture is new.
+    fn to_bytes<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyBytes>> {
+        self.0.to_bytes().map(|bytes| PyBytes::new(py, &bytes))
+    }
+}
 
 /// Reads the questions and pictures of an evaluation set.
 #[pyclass(frozen, module = "octomed._octomed")]
@@ -24,14 +43,16 @@ pub struct EvaluationReader(octomed_engine::EvaluationReader);
 #[pymethods]
 impl EvaluationReader {
     /// A reader by a mapping of questions only; `look` says what is found out about pictures: `if_there`, `bytes`, `pixels` or
-    /// `near`; `masks` which kinds of identifying data sources mask, one list for each way in which one does.
+    /// `near`; `masks` which kinds of identifying data sources mask, one list for each way in which one does; pictures that
+    /// `kept` knows are not decoded.
     #[new]
-    #[pyo3(signature = (mapping, images: "dict[str, typing.Any]", look, masks: "collections.abc.Sequence[collections.abc.Sequence[str]]"))]
+    #[pyo3(signature = (mapping, images: "dict[str, typing.Any]", look, masks: "collections.abc.Sequence[collections.abc.Sequence[str]]", kept))]
     fn new(
         mapping: &Mapping,
         images: &Bound<'_, PyDict>,
         look: &str,
         masks: Vec<Vec<String>>,
+        kept: &KeptPictures,
     ) -> Result<Self> {
         let look = match look {
             "if_there" => Look::IfThere,
@@ -48,7 +69,11 @@ impl EvaluationReader {
         let masks = masks.iter().map(|kinds| kinds_of(kinds));
         let masks = masks.collect::<Result<_>>()?;
         Ok(Self(octomed_engine::EvaluationReader::new(
-            mapping, images, look, masks,
+            mapping,
+            images,
+            look,
+            masks,
+            Arc::clone(&kept.0),
         )?))
     }
 

@@ -228,10 +228,15 @@ impl Layout {
         let selection = &self.layout.selection;
         let counts = selection.counts();
         let verdicts = Verdict::ALL.into_iter().zip(counts).skip(1);
-        let rejected: BTreeMap<_, _> = verdicts
-            .filter(|(_, count)| *count > 0)
+        let mut rejected: BTreeMap<&str, u64> = verdicts
+            .filter(|(verdict, count)| *verdict != Verdict::Filtered && *count > 0)
             .map(|(verdict, count)| (verdict.as_str(), count))
             .collect();
+        for block in &selection.index.blocks {
+            for (filter, count) in &block.header.filtered {
+                *rejected.entry(filter).or_default() += count;
+            }
+        }
         let written = selection.written();
         let near = selection.near.as_ref();
         let sum = |of: fn(&Header) -> u64| -> u64 {

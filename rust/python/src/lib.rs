@@ -3,6 +3,7 @@
 mod answers;
 mod batch;
 mod check;
+mod conversations;
 mod csv;
 mod cutters;
 mod engine;
@@ -35,6 +36,8 @@ mod _octomed {
     #[pymodule_export]
     use crate::check::{ImageDecoding, PackContent, ShardCheck, check_shard, read_pack};
     #[pymodule_export]
+    use crate::conversations::conversations;
+    #[pymodule_export]
     use crate::csv::{CsvCutter, CsvDialect};
     #[pymodule_export]
     use crate::cutters::{
@@ -43,12 +46,12 @@ mod _octomed {
     };
     #[pymodule_export]
     use crate::engine::{
-        Cancel, Scanner, changed_image_files, fingerprint, first_unreadable, limits_allow,
-        measured, read_parts, remove_temporaries, verify_block,
+        Cancel, Filtered, Scanner, changed_image_files, fingerprint, first_unreadable,
+        limits_allow, measured, read_parts, remove_temporaries, verify_block,
     };
     #[pymodule_export]
     use crate::evaluation::{
-        EvaluationQuestions, EvaluationReader, EvaluationSets, contaminated_questions,
+        EvaluationQuestions, EvaluationReader, EvaluationSets, KeptPictures, contaminated_questions,
     };
     #[pymodule_export]
     use crate::json_shape::JsonShape;
@@ -82,6 +85,10 @@ mod _octomed {
     /// Names and encodings of the columns of a pack.
     #[pymodule_export]
     const COLUMNS: [(&str, &str); octomed_engine::COLUMNS.len()] = octomed_engine::COLUMNS;
+    /// Columns that filters of the user's own may ask for.
+    #[pymodule_export]
+    const FILTER_COLUMNS: [&str; octomed_engine::FILTER_COLUMNS.len()] =
+        octomed_engine::FILTER_COLUMNS;
     /// Bytes that a trace takes in the index of a block.
     #[pymodule_export]
     const INDEX_ROW_BYTES: u64 = octomed_index::INDEX_ROW_BYTES;
@@ -91,6 +98,9 @@ mod _octomed {
     /// Part of every key of a block.
     #[pymodule_export]
     const SCAN_VERSION: u32 = octomed_index::SCAN_VERSION;
+    /// The names of what may become of a trace.
+    #[pymodule_export]
+    const VERDICTS: [&str; octomed_index::Verdict::ALL.len()] = octomed_index::Verdict::NAMES;
     /// Part of every key of what is written.
     #[pymodule_export]
     const WRITE_VERSION: u32 = octomed_engine::WRITE_VERSION;

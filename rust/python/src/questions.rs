@@ -71,14 +71,18 @@ impl QuestionRow {
     #[getter]
     fn history(&self) -> Vec<[&str; 2]> {
         let pairs = self.row.history.iter();
-        pairs.map(|pair| pair.each_ref().map(String::as_str)).collect()
+        pairs
+            .map(|pair| pair.each_ref().map(String::as_str))
+            .collect()
     }
 
     /// Labels and texts of its options.
     #[getter]
     fn options(&self) -> Vec<(&str, &str)> {
         let options = self.row.options.iter();
-        options.map(|(label, text)| (label.as_str(), text.as_str())).collect()
+        options
+            .map(|(label, text)| (label.as_str(), text.as_str()))
+            .collect()
     }
 
     /// The right answer, as the row writes it.
@@ -91,14 +95,18 @@ impl QuestionRow {
     #[getter]
     fn turns(&self) -> Vec<(&str, Vec<QuestionPart>)> {
         let turns = self.row.turns.iter();
-        turns.map(|turn| (turn.role.as_str(), parts_of(turn))).collect()
+        turns
+            .map(|turn| (turn.role.as_str(), parts_of(turn)))
+            .collect()
     }
 
     /// Its images, each the hash of its bytes as they came, and what is stored of it.
     #[getter]
     fn images<'py>(&self, py: Python<'py>) -> Vec<(u64, Bound<'py, PyBytes>)> {
         let images = self.row.images.iter();
-        images.map(|image| (image.hash, PyBytes::new(py, &image.stored))).collect()
+        images
+            .map(|image| (image.hash, PyBytes::new(py, &image.stored)))
+            .collect()
     }
 }
 

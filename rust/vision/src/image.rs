@@ -64,10 +64,39 @@ impl Image {
     /// A hash of size and pixels: equal for a picture and its lossless copy in another format.
     #[must_use]
     pub fn pixel_hash(&self) -> u64 {
+        let mut hash = PixelHash::of_size(self.width, self.height);
+        hash.add(&self.pixels);
+        hash.digest()
+    }
+}
+
+/// What [`Image::pixel_hash`] is made of, pixels being added as they come.
+pub(crate) struct PixelHash {
+    hasher: Xxh3,
+    bytes: u64,
+}
+
+impl PixelHash {
+    /// That of an image of this size, no pixel added.
+    pub(crate) fn of_size(width: u32, height: u32) -> Self {
         let mut hasher = Xxh3::new();
-        hasher.update(&self.width.to_le_bytes());
-        hasher.update(&self.height.to_le_bytes());
-        hasher.update(&self.pixels);
-        hasher.digest()
+        hasher.update(&width.to_le_bytes());
+        hasher.update(&height.to_le_bytes());
+        Self { hasher, bytes: 0 }
+    }
+
+    /// Adds the next rows.
+    pub(crate) fn add(&mut self, pixels: &[u8]) {
+        self.hasher.update(pixels);
+        self.bytes += pixels.len() as u64;
+    }
+
+    /// Bytes that were added.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    pub(crate) fn digest(&self) -> u64 {
+        self.hasher.digest()
     }
 }

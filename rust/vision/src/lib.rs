@@ -32,7 +32,7 @@ mod tiff_meaning;
 mod tiff_page;
 mod upright;
 
-pub use decode::decode;
+pub use decode::{decode, pixel_hash};
 pub use encode::{Codec, encode};
 pub use error::{Fault, ImageError};
 pub use family::{Family, Grid};

@@ -95,7 +95,8 @@ pub fn load_patches(
     let work = Work::new(images, preparation, out);
     thread::scope(|scope| {
         for _ in 1..threads.get().min(images.len()) {
-            scope.spawn(|| work.run());
+            // Where the system gives no more threads, those that there are take all images.
+            let _ = thread::Builder::new().spawn_scoped(scope, || work.run());
         }
         work.run();
     });

@@ -4,7 +4,9 @@
 mod common;
 
 use common::{file, goldens, names, white, window};
-use octomed_vision::{DecodeRules, Fault, decode, has_metadata, read_header, strip_metadata};
+use octomed_vision::{
+    DecodeRules, Fault, decode, has_metadata, pixel_hash, read_header, strip_metadata,
+};
 use proptest::prelude::*;
 
 /// Files with something behind their end, which may be cut.
@@ -31,6 +33,31 @@ fn no_cut_file_passes() {
                 "{name} to {kept} of {length}: {fault:?}"
             );
         }
+    }
+}
+
+/// The hash without the image, and that of the image: the same, or the same fault.
+fn assert_same_hash(bytes: &[u8], what: &str) {
+    for rules in [DecodeRules::default(), white(), window()] {
+        let image = decode(bytes, &rules).map(|image| image.pixel_hash());
+        assert_eq!(pixel_hash(bytes, &rules), image, "{what}");
+    }
+}
+
+#[test]
+fn pixels_are_hashed_as_they_come_as_those_of_the_image_are() {
+    for name in names() {
+        let bytes = file(&name);
+        assert_same_hash(&bytes, &name);
+        for kept in (1..8).map(|eighths| bytes.len() * eighths / 8) {
+            assert_same_hash(&bytes[..kept], &format!("{name} to {kept}"));
+        }
+        let few = DecodeRules {
+            max_source_pixels: 100,
+            ..DecodeRules::default()
+        };
+        let image = decode(&bytes, &few).map(|image| image.pixel_hash());
+        assert_eq!(pixel_hash(&bytes, &few), image, "{name} of many pixels");
     }
 }
 
@@ -305,6 +332,8 @@ proptest! {
         let rules = DecodeRules { max_source_pixels: 1 << 20, ..window() };
         let header = read_header(&bytes);
         let image = decode(&bytes, &rules);
+        let hash = image.as_ref().map(octomed_vision::Image::pixel_hash);
+        prop_assert_eq!(pixel_hash(&bytes, &rules).as_ref(), hash.as_ref().map_err(|error| *error));
         if let Ok(image) = &image {
             prop_assert_eq!(header.map(|header| header.upright()), Ok((image.height, image.width)));
             prop_assert_eq!(image.pixels.len() as u64, 3 * u64::from(image.height) * u64::from(image.width));

@@ -10,7 +10,7 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import quote
 
-from octomed.pipeline.threads.aside import aside
+from octomed.aside import aside
 from octomed.recipe.places import store_folder
 from octomed.store import LocalStore
 from octomed.store_files import finished_task, task_without_images

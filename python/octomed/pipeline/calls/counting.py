@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from octomed import _octomed
+from octomed.filter_record import FilterCost
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -58,12 +59,17 @@ def rows_read(scanned: Sequence[ScannedTask]) -> int:
 def with_amounts(making: Making, scanned: Sequence[ScannedTask]) -> Making:
     """Add to how a run was made what its scan decides."""
     headers = [header for done in scanned for header in done.headers]
+    costs: dict[str, FilterCost] = {}
+    for done in scanned:
+        for name, cost in done.filters.items():
+            costs[name] = costs.get(name, FilterCost()) + cost
     files = {done.task.file.path: done.task.file.size for done in scanned}
     return replace(
         making,
         blocks_scanned=sum(done.blocks_scanned for done in scanned),
         blocks_reused=sum(max(0, len(done.headers) - done.blocks_scanned) for done in scanned),
         bytes_in=sum(files.values()),
+        filters=costs,
         bytes_store=sum(header.stored_bytes + _octomed.INDEX_ROW_BYTES * header.traces for header in headers),
     )
 

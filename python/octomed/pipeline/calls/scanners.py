@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from octomed import _octomed
 from octomed.errors import RecipeError
 from octomed.pipeline.models.model import resolve_model
 from octomed.pipeline.threads.kept import Kept
 from octomed.storage import content_key
+from octomed.strict_json import plain
+
+if TYPE_CHECKING:
+    from octomed.filter_record import FilterRecord
 
 _MOST_SCANNERS = 64
 _MOST_TEXTS = 2
@@ -41,6 +45,8 @@ class ScannerSpec:
         What it does with images: None for a model that takes none.
     curation
         What its responses are measured and decided by: None where they are not.
+    filters
+        Filters of the user's own, in their order.
     """
 
     key: str
@@ -56,6 +62,7 @@ class ScannerSpec:
     supervise: str
     images: dict[str, Any] | None = None
     curation: dict[str, Any] | None = None
+    filters: tuple[FilterRecord, ...] = ()
 
     @property
     def limits(self) -> dict[str, Any]:
@@ -118,8 +125,17 @@ def scan_key(spec: ScannerSpec, text: Text, prompt_hash: str) -> str:
             "tokenizer": text.tokenizer.content_hash,
             "supervise": spec.supervise,
             **({} if spec.curation is None else {"curation": _curation_key(spec.curation)}),
+            **({"filters": _filters_key(spec)} if spec.filters else {}),
         }
     )
+
+
+def _filters_key(spec: ScannerSpec) -> list[Any]:
+    """Return what filters decide of the content of blocks.
+
+    They see what thresholds let pass: blocks with looser ones are others here.
+    """
+    return [*(plain(one) for one in spec.filters), {"limits": spec.limits}]
 
 
 def _curation_key(curation: dict[str, Any]) -> dict[str, Any]:

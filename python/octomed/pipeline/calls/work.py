@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from octomed import _octomed
 from octomed.errors import ChangedInput, DamagedBlock, DataError
 from octomed.pipeline.calls.fetched_images import fetch_for, fetches, is_incomplete, settle
+from octomed.pipeline.calls.filtering import EXTRA_MEMORY, TaskFilters
 from octomed.pipeline.calls.image_files import refuse_changed
 from octomed.pipeline.calls.layouts import layout_named
 from octomed.pipeline.calls.made_again import RemovedBlock, remove_block
@@ -59,9 +60,9 @@ def scan_task(spec: TaskSpec, here: Here | None = None) -> TaskResult:
     """
     ready_to_read(spec)
     if here is not None:
-        return _TaskScan(spec, here, scanner_of(spec.scanner)).run()
+        return _TaskScan.of(spec, here).run()
     with executor(spec.workers) as threads, fetched_ahead([spec]):
-        return _TaskScan(spec, Here(threads), scanner_of(spec.scanner)).run()
+        return _TaskScan.of(spec, Here(threads)).run()
 
 
 _Scanned = tuple[list[BlockHeader], bool]
@@ -75,7 +76,13 @@ class _TaskScan:
     spec: TaskSpec
     here: Here
     scanner: _octomed.Scanner
+    filters: TaskFilters
     removed: list[RemovedBlock] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, spec: TaskSpec, here: Here) -> _TaskScan:
+        """Return the scan of a task that is to run here."""
+        return cls(spec, here, scanner_of(spec.scanner), TaskFilters(spec))
 
     def run(self) -> TaskResult:
         make_folder_inside(self.spec.store, f"blocks/{self.spec.task.key}", self.spec.mode)
@@ -104,8 +111,9 @@ class _TaskScan:
         ahead = Ahead()
         watch = Watch(spec.task, spec.tolerance, spec.store, ahead)
         blocks = blocks_of(spec.task, self.scanner.mapping, ahead=ahead)
+        extra = EXTRA_MEMORY if spec.scanner.filters else 0
         for number, block in enumerate(blocks):
-            scanned.append(self.here.threads.submit(self._scan, number, block, memory=block.memory))
+            scanned.append(self.here.threads.submit(self._scan, number, block, memory=block.memory + extra))
             del block  # what is queued is counted, and what the reader still held would not be
             watch.look_at(scanned)
         return ahead.rows_read
@@ -119,6 +127,7 @@ class _TaskScan:
             fetched = fetches(self.spec) and fetch_for(
                 self.spec, self.scanner, block, number, self.here.threads.check
             )
+            filtered = self.filters.of_block(self.scanner, block, self.here.threads.cancel)
             with file_errors(file):
                 found = self.scanner.scan(
                     block,
@@ -129,6 +138,7 @@ class _TaskScan:
                     self.here.threads.cancel,
                     self.spec.mode,
                     self.here.threads.workers,
+                    filtered,
                 )
             if fetched:
                 settle(self.spec, number)
@@ -159,7 +169,8 @@ class _TaskScan:
             _sync(spec.folder, headers)
             write_task(spec.local, spec.task.key, TaskRecord(headers, rows))
             self._note_images(headers)
-        return ScannedTask(spec.task, headers, rows, sum(len(parts) for parts, is_new in done if is_new), bad)
+        scanned = sum(len(parts) for parts, is_new in done if is_new)
+        return ScannedTask(spec.task, headers, rows, scanned, bad, self.filters.costs)
 
     def _note_images(self, headers: tuple[BlockHeader, ...]) -> None:
         """Note of a task that may have images that no row has any: its blocks serve other settings, too."""

@@ -61,7 +61,7 @@ def inspect_pack(folder: Path, stream: str, pack: int) -> list[TraceView]:
         with pack_here(folder, stream, pack):
             content = _octomed.read_pack(str(folder / stream), pack)
     except OctomedError as error:
-        raise type(error)(error.message, verify_hint(folder)) from None
+        raise error.with_hint(verify_hint(folder)) from None
     tokenizer = tokenizer_of(run)
     places = _places(folder, stream, pack, documents=len(content.lengths))
     input_ids, loss_spans = content.input_ids, content.loss_spans
@@ -183,4 +183,5 @@ def _rows(folder: Path, table: str, wanted: pc.Expression) -> list[dict[str, Any
 
 
 def verify_hint(folder: Path) -> str:
+    """Return what to run where a file of a run does not read."""
     return f"`{shell_words(['octomed', 'verify', as_argument(place_of(folder))])}` says what is wrong"

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import itertools
 import json
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from ruamel.yaml import YAML
 
 from octomed.pipeline.finished.finished_run import read_run
 from octomed.pipeline.finished.inspect_run import inspect_run
@@ -20,6 +18,7 @@ from octomed.pipeline.finished.run_tables import batches_of, rows_of
 from octomed.pipeline.output.decontamination import CONTAMINATED, COUNTS, NEAR_PICTURES
 from octomed.report.citation import sources_of
 from octomed.report.identifying import searches_for_identifying
+from octomed.report.recipe_text import yaml_of
 from octomed.report.run_report import SAMPLES, Cluster, Lengths, RunReport, Sample
 from octomed.store import StoredFile
 
@@ -83,16 +82,6 @@ def allows_samples(run: RunFile) -> bool:
     """Tell whether the recipe lets texts be shown."""
     section = run.recipe.get("report")
     return not (isinstance(section, dict) and section.get("samples") is False)
-
-
-def yaml_of(values: dict[str, Any]) -> str:
-    """Return plain values as YAML, in their own order."""
-    file = io.StringIO()
-    writer = YAML(typ="safe")
-    writer.default_flow_style = False
-    writer.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # the recipe's own order
-    writer.dump(values, file)
-    return file.getvalue()
 
 
 def decontamination_of(folder: Path, run: RunFile) -> dict[str, Any]:

@@ -10,13 +10,14 @@ from octomed import _octomed
 from octomed.errors import DataError
 from octomed.names import shown
 from octomed.pipeline.inputs.column_names import names_to_show
-from octomed.pipeline.inputs.evaluation_specs import EvaluationFile, EvaluationSetFiles
+from octomed.pipeline.inputs.evaluation_specs import EvaluationFile, EvaluationSetFiles, FoundSets
 from octomed.pipeline.inputs.nearest_format import suiting_formats
 from octomed.recipe.document import Document, Keys
 from octomed.recipe.kinds import COMPRESSED, KINDS
 from octomed.recipe.presets import laid_over, load_preset
 from octomed.recipe.problems import Place, Problem, RecipeProblems
 from octomed.report.fit import names_in_words
+from octomed.schemes import objects, scheme_of
 from octomed.storage import content_key
 
 if TYPE_CHECKING:
@@ -32,8 +33,8 @@ _ASKED = ("question", "options", "images", "image_columns", "messages", "history
 
 
 @dataclass(frozen=True)
-class Finding:
-    """What finding evaluation sets takes of those who know sources.
+class Lookups:
+    """What is asked of those who know sources, to find evaluation sets.
 
     Attributes
     ----------
@@ -56,26 +57,7 @@ class Finding:
     state_of_images: Callable[[dict[str, Any]], Any]
 
 
-@dataclass(frozen=True)
-class FoundSets:
-    """The evaluation sets of a recipe.
-
-    Attributes
-    ----------
-    key
-        Content key of all that decides what leaves because of them.
-    sets
-        The sets, in the recipe's order.
-    digests
-        The digest of each file, by set and path.
-    """
-
-    key: str
-    sets: tuple[EvaluationSetFiles, ...]
-    digests: dict[str, dict[str, str]]
-
-
-def find_evaluation_sets(recipe: Recipe, settings: Decontaminate, finding: Finding) -> FoundSets:
+def find_evaluation_sets(recipe: Recipe, settings: Decontaminate, lookups: Lookups) -> FoundSets:
     """Find the files of a recipe's evaluation sets, and their row formats.
 
     Parameters
@@ -84,8 +66,8 @@ def find_evaluation_sets(recipe: Recipe, settings: Decontaminate, finding: Findi
         The recipe.
     settings
         Its section on evaluation sets.
-    finding
-        What finding them takes.
+    lookups
+        Asked of those who know sources.
 
     Raises
     ------
@@ -97,15 +79,15 @@ def find_evaluation_sets(recipe: Recipe, settings: Decontaminate, finding: Findi
     _check_losses(recipe, settings)
     sets: list[EvaluationSetFiles] = []
     sources = tuple(
-        finding.source(one.name or f"evaluation-{index + 1}", one.path)
+        lookups.source(one.name or f"evaluation-{index + 1}", one.path)
         for index, one in enumerate(settings.against)
     )
-    found = finding.files_of(_as_sources(recipe, sources))
+    found = lookups.files_of(_as_sources(recipe, sources))
     _refuse_empty(found)
     for index, one in enumerate(settings.against):
-        images = {**finding.image_settings(sources[index]), "root": list(one.image_roots)}
+        images = {**lookups.image_settings(sources[index]), "root": list(one.image_roots)}
         read = tuple(
-            EvaluationFile(file, _mapping(recipe, index, one, file, finding))
+            EvaluationFile(file, _mapping(recipe, index, one, file, lookups))
             for file in found
             if file.source_index == index
         )
@@ -115,7 +97,7 @@ def find_evaluation_sets(recipe: Recipe, settings: Decontaminate, finding: Findi
             sets += [EvaluationSetFiles(_named(file.file), (file,), images) for file in read]
     sets = _told_apart(recipe, sets)
     digests = {one.name: {file.file.relative: _digest(file.file) for file in one.files} for one in sets}
-    return FoundSets(_key(sets, digests, finding), tuple(sets), digests)
+    return FoundSets(_key(sets, digests, lookups), tuple(sets), digests)
 
 
 def _check_losses(recipe: Recipe, settings: Decontaminate) -> None:
@@ -186,10 +168,13 @@ def _refuse_empty(files: list[InputFile]) -> None:
 
 
 def _digest(file: InputFile) -> str:
-    return _octomed.file_digest(file.path)[1]
+    def hashed(path: str) -> str:
+        return _octomed.file_digest(path)[1]
+
+    return hashed(file.path) if scheme_of(file.path) is None else objects().digest(file.path, hashed)
 
 
-def _key(sets: list[EvaluationSetFiles], digests: dict[str, dict[str, str]], finding: Finding) -> str:
+def _key(sets: list[EvaluationSetFiles], digests: dict[str, dict[str, str]], lookups: Lookups) -> str:
     return content_key(
         {
             "sets": [
@@ -200,7 +185,7 @@ def _key(sets: list[EvaluationSetFiles], digests: dict[str, dict[str, str]], fin
                         [file.file.kind, file.file.compression, file.file.dialect, file.mapping]
                         for file in one.files
                     ],
-                    "images": finding.state_of_images(one.images),
+                    "images": lookups.state_of_images(one.images),
                 }
                 for one in sets
             ]
@@ -209,10 +194,10 @@ def _key(sets: list[EvaluationSetFiles], digests: dict[str, dict[str, str]], fin
 
 
 def _mapping(
-    recipe: Recipe, index: int, one: EvaluationSet, file: InputFile, finding: Finding
+    recipe: Recipe, index: int, one: EvaluationSet, file: InputFile, lookups: Lookups
 ) -> dict[str, Any]:
     """Return which columns of a file hold questions; a row without options or answer has one all the same."""
-    values = _own_mapping(one) or _found(recipe, index, file, finding.columns_of(file))
+    values = _own_mapping(one) or _found(recipe, index, file, lookups.columns_of(file))
     options = values.get("options")
     if isinstance(options, str):
         values["options"] = {"any_of": [options], "optional": True}

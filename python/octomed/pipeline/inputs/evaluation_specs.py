@@ -42,3 +42,22 @@ class EvaluationSetFiles:
     name: str
     files: tuple[EvaluationFile, ...]
     images: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class FoundSets:
+    """The evaluation sets of a recipe.
+
+    Attributes
+    ----------
+    key
+        Content key of all that decides what leaves because of them.
+    sets
+        The sets, in the recipe's order.
+    digests
+        The digest of each file, by set and path.
+    """
+
+    key: str
+    sets: tuple[EvaluationSetFiles, ...]
+    digests: dict[str, dict[str, str]]

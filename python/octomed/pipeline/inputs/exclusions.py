@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from octomed.errors import DataError, RecipeError
 from octomed.names import shown
+from octomed.schemes import objects, scheme_of
 
 if TYPE_CHECKING:
     from octomed.recipe.schema import Recipe
@@ -30,16 +31,16 @@ def exclusions_of(recipe: Recipe) -> list[dict[str, Any]]:
     DataError
         When a line is nothing that can be excluded.
     """
-    return [line for path in recipe.curate.exclude or () for line in read_exclusions(Path(path))]
+    return [line for path in recipe.curate.exclude or () for line in read_exclusions(path)]
 
 
-def read_exclusions(path: Path) -> list[dict[str, Any]]:
+def read_exclusions(path: str) -> list[dict[str, Any]]:
     r"""Return what each line of a list names.
 
     Parameters
     ----------
     path
-        The list, UTF-8.
+        The list, UTF-8: a file, or an object of a store.
 
     Raises
     ------
@@ -53,30 +54,31 @@ def read_exclusions(path: Path) -> list[dict[str, Any]]:
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "withdrawn.txt"
     >>> _ = path.write_text("17  # consent withdrawn\nmedqa:train/a.jsonl:3\n")
-    >>> read_exclusions(path)[1]["row"]
+    >>> read_exclusions(str(path))[1]["row"]
     {'source': 'medqa', 'file': 'train/a.jsonl', 'row': 3}
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        data = Path(path).read_bytes() if scheme_of(path) is None else objects().content(path)
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise DataError(f"`{shown(str(path))}` is not UTF-8: {error.reason}", "save it as UTF-8") from error
+        raise DataError(f"`{shown(path)}` is not UTF-8: {error.reason}", "save it as UTF-8") from error
     except OSError as error:
-        message = f"`{shown(str(path))}` cannot be read: {error.strerror}"
+        message = f"`{shown(path)}` cannot be read: {error.strerror}"
         raise RecipeError(message, "`curate.exclude` names files") from error
     lines = enumerate(text.splitlines(), start=1)
     named = ((number, re.sub(r"(^|\s)#.*", "", line).strip()) for number, line in lines)
     return [_exclusion(path, number, line) for number, line in named if line]
 
 
-def _exclusion(path: Path, number: int, text: str) -> dict[str, Any]:
-    line = f"{path.name}:{number}"
+def _exclusion(path: str, number: int, text: str) -> dict[str, Any]:
+    line = f"{PurePosixPath(path).name}:{number}"
     ids = _ids(text)
     if ids:
         return {"line": line, "ids": ids}
     source, _, place = text.partition(":")
     file, _, row = place.rpartition(":")
     if not (source and file and row.isascii() and row.isdecimal() and int(row) < _LARGEST):
-        raise DataError(f"`{shown(str(path))}` line {number}: `{shown(text)}` names nothing", _HINT)
+        raise DataError(f"`{shown(path)}` line {number}: `{shown(text)}` names nothing", _HINT)
     return {"line": line, "row": {"source": source, "file": file, "row": int(row)}}
 
 

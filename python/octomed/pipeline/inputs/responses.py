@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from octomed import machine
 from octomed.errors import DataError
 from octomed.names import shown
 from octomed.pipeline.inputs.pass_rates import names_rates
+from octomed.pipeline.threads.in_order import in_order
 from octomed.recipe.document import Document, Keys
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
-    from concurrent.futures import Future
 
     from octomed import _octomed
     from octomed.recipe.input_file import InputFile
@@ -127,10 +128,5 @@ def tables_among(
 def _rates(blocks: Iterable[_octomed.Block], scanner: _octomed.Scanner) -> Iterator[_Rates]:
     """Yield what each block says, a few of them at a time."""
     with ThreadPoolExecutor(machine.cores()) as pool:
-        waiting: list[Future[_Rates]] = []
-        for block in blocks:
-            waiting.append(pool.submit(scanner.pass_rates, block))
-            if len(waiting) > _AHEAD * machine.cores():
-                yield waiting.pop(0).result()
-        for future in waiting:
-            yield future.result()
+        calls = (partial(scanner.pass_rates, block) for block in blocks)
+        yield from in_order(pool, calls, _AHEAD * machine.cores())

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from octomed.filter_record import FilterCost
     from octomed.pipeline.inputs.tasks import Task
     from octomed.store_files import BlockHeader
 
@@ -42,6 +43,8 @@ class ScannedTask:
         Blocks that this run scanned; the others stood.
     bad
         Why the file is left out, when its source skips such files.
+    filters
+        What filters of the user's own did in the blocks that were scanned, by name.
     """
 
     task: Task
@@ -49,6 +52,7 @@ class ScannedTask:
     rows: int
     blocks_scanned: int
     bad: str | None = None
+    filters: dict[str, FilterCost] = field(default_factory=dict)
 
 
 @dataclass

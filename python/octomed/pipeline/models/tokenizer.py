@@ -99,7 +99,9 @@ class Tokenizer:
         try:
             content = file.read_bytes()
         except OSError as error:
-            raise StorageError(f"cannot read the tokenizer `{file}`: {error.strerror}") from error
+            raise StorageError(
+                f"cannot read the tokenizer `{file}`: {error.strerror}", errno=error.errno
+            ) from error
         refuse_foreign(file, content)
         try:
             return cls(_octomed.Tokenizer.from_json(content))

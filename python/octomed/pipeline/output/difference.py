@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from octomed import _octomed
+from octomed.filter_record import FilterRecord, changes_of_filters
 from octomed.names import shown
 from octomed.origin import Origin, Versions
 from octomed.recipe.images import Images
@@ -52,6 +53,8 @@ class About:
         It is written with.
     command
         What goes on with it.
+    filters
+        Filters of the user's own, in their order.
     """
 
     recipe: dict[str, Any] | None = None
@@ -60,6 +63,7 @@ class About:
     inputs: dict[str, dict[str, str]] | None = None
     versions: Versions | None = None
     command: str | None = None
+    filters: tuple[FilterRecord, ...] | None = None
 
     def or_else(self, other: About) -> About:
         """Return it with what it does not say as another one says it."""
@@ -79,7 +83,9 @@ def origin_of(recipe: Recipe) -> Origin:
 
 def about_finished_run(run: RunFile) -> About:
     """Return what decides the bytes of a finished run, as far as its ``octomed.json`` says."""
-    return About(run.recipe, run.tokenizer.content_hash, None, run.run.inputs, run.versions)
+    return About(
+        run.recipe, run.tokenizer.content_hash, None, run.run.inputs, run.versions, filters=run.filters
+    )
 
 
 def about_run(key: str, about: About, run: RunFile | None) -> About:
@@ -141,6 +147,9 @@ def difference(old: About, new: About) -> str:
     if keys:
         more = f", and {len(keys) - _MOST} more keys" if len(keys) > _MOST else ""
         return f"of another recipe: {', '.join(keys[:_MOST])}{more}"
+    filters = [] if old.filters is None else changes_of_filters(old.filters, new.filters or ())
+    if filters:
+        return f"of the same recipe, but of other filters: {', '.join(filters)}"
     return f"of the same recipe, {_other_cause(old, new)}"
 
 

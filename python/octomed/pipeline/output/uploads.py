@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from octomed import _octomed
+from octomed.aside import aside
 from octomed.errors import CancelledRun, StorageError
 from octomed.names import shown
 from octomed.pipeline.output.manifest_file import NAME
 from octomed.pipeline.output.target_files import make_way, refuse_lost, refuse_missing, remove_file
-from octomed.pipeline.threads.aside import aside
 from octomed.run_file import Uploaded
 
 if TYPE_CHECKING:
@@ -267,22 +267,7 @@ class Uploads:
         self._next_note = end + max(_LEAST_SECONDS_BETWEEN_NOTES, _NOTES_SHARE * (end - begin))
 
     def begin(self, records: Mapping[str, int], *, writes: bool) -> None:
-        """Delete another run's files at the targets, and say there whose run this is.
-
-        Of this run's own go, before a file is put that is missing, those that say it is whole.
-
-        Parameters
-        ----------
-        records
-            Sizes of the files that stand, by name.
-        writes
-            Whether others will be written.
-
-        Raises
-        ------
-        StorageError
-            When a target refuses.
-        """
+        """Make way at each target, as `make_way` does with these arguments, and say whose run this is."""
         aside(lambda: self._begin(records, writes=writes))
 
     def _begin(self, records: Mapping[str, int], *, writes: bool) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
+from octomed.aside import aside, held_aside
 from octomed.leftovers import clear_output
 from octomed.names import shown
 from octomed.pipeline.output.claims import claim
@@ -13,7 +14,6 @@ from octomed.pipeline.output.output_folder import is_finished, refuse_foreign_fi
 from octomed.pipeline.output.staging import clear_staging
 from octomed.pipeline.output.targets import FolderStore, Target, target_at
 from octomed.pipeline.passes.closing import says_the_same
-from octomed.pipeline.threads.aside import aside, held_aside
 from octomed.state import NotThere, there
 from octomed.storage import make_folder
 from octomed.store import LocalStore

@@ -39,6 +39,7 @@ from octomed.report.summary import Summary
 from octomed.run_file import load_run_file
 from octomed.state import there
 from octomed.storage import make_folder, remove_temporaries, with_hint
+from octomed.store import LocalStore
 from octomed.strict_json import plain
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 
     from octomed import _octomed
     from octomed.errors import DataError
+    from octomed.filter_record import FilterRecord
     from octomed.pipeline.blocks.shared_blocks import Blocks
     from octomed.pipeline.blocks.working_store import Held
     from octomed.pipeline.output.manifest import Manifest
@@ -54,6 +56,7 @@ if TYPE_CHECKING:
     from octomed.pipeline.threads.executor import Threads
     from octomed.recipe.schema import Recipe
     from octomed.run_file import RunFile, StoreTraffic, Uploaded
+    from octomed.storage import Mode
 
 
 def pack(
@@ -62,6 +65,7 @@ def pack(
     workers: int | None = None,
     replace: bool = False,
     progress: Progress | None = None,
+    filters: tuple[FilterRecord, ...] = (),
 ) -> Summary:
     """Pack a recipe's traces into MDS shards.
 
@@ -78,6 +82,8 @@ def pack(
         Delete the files of another run in the output folder, once there is something to put in their place.
     progress
         Told of the progress of the run.
+    filters
+        Filters of the user's own that end the scan, in their order.
 
     Returns
     -------
@@ -90,7 +96,7 @@ def pack(
         As :mod:`octomed.errors` says; finished work is kept, and the same call resumes it.
     """
     begin, traffic = time.perf_counter(), traffic_since_now(recipe)
-    planned = plan(recipe)
+    planned = plan(recipe, filters=filters)
     workers = workers or machine.cores()
     spec = run_spec(planned, workers)
     outputs = Outputs.of(spec)
@@ -286,7 +292,8 @@ class _Passes:
         if (
             spec.evaluation is not None
         ):  # before the scan, which takes longer than to see that a file is missing
-            spec.evaluation.read(threads.workers)
+            mode: Mode = spec.tasks[0].mode if spec.tasks else "owner"
+            spec.evaluation.read(threads.workers, LocalStore(spec.store, mode))
         begin = time.perf_counter()
         scanned = scan(
             spec.tasks, self.scanners, threads, self.progress, again=self.again, blocks=self.blocks

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+from octomed.aside import aside
 from octomed.pipeline.output.difference import about_run, difference, sources_apart
 from octomed.pipeline.output.manifest_file import is_there, load_manifest
 from octomed.pipeline.output.output_folder import is_finished
 from octomed.pipeline.output.targets import target_at
 from octomed.pipeline.passes.closing import says_the_same
 from octomed.pipeline.planning.run_spec import run_spec
-from octomed.pipeline.threads.aside import aside
 from octomed.report.planned import Standing
 from octomed.run_file import load_run_file
 from octomed.state import there

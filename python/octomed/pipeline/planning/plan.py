@@ -15,7 +15,7 @@ from octomed.pipeline.calls.image_files import roots_in
 from octomed.pipeline.calls.prefetch import with_ends_ahead
 from octomed.pipeline.calls.scanners import ScannerSpec, Text, assembled, scan_key, scanner_key
 from octomed.pipeline.calls.thresholds import stands
-from octomed.pipeline.inputs.evaluation_files import Finding, find_evaluation_sets
+from octomed.pipeline.inputs.evaluation_files import Lookups, find_evaluation_sets
 from octomed.pipeline.inputs.evaluation_sets import EvaluationSpec
 from octomed.pipeline.inputs.found_format import columns_of, refuse_held_out, with_found_formats
 from octomed.pipeline.inputs.image_roots import folders_state
@@ -56,6 +56,7 @@ from octomed.vision import families
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from octomed.filter_record import FilterRecord
     from octomed.recipe.schema import Recipe
     from octomed.run_file import Vision
     from octomed.store_files import TaskRecord
@@ -141,6 +142,8 @@ class Plan:
         The evaluation sets that questions are compared with, if there are any.
     recorded
         What stood in the place of the sources, if anything did.
+    filters
+        Filters of the user's own that end the scan.
     """
 
     recipe: Recipe
@@ -154,6 +157,7 @@ class Plan:
     lists: Lists = field(default_factory=Lists)
     evaluation: EvaluationSpec | None = None
     recorded: Recorded | None = None
+    filters: tuple[FilterRecord, ...] = ()
 
     @property
     def store(self) -> Path:
@@ -235,7 +239,7 @@ class Plan:
 
     def _evaluation_key(self) -> list[Any]:
         """Return what the tables of evaluation sets depend on, besides the recipe's section."""
-        return [self.evaluation.key if self.evaluation else None, self.shows_texts]
+        return [self.evaluation.found.key if self.evaluation else None, self.shows_texts]
 
     @property
     def shows_texts(self) -> bool:
@@ -280,7 +284,7 @@ def _a_few(files: list[str], reason: str) -> list[str]:
     return sorted(files, key=lambda name: not names_rows(name))[:_NAMES_SHOWN]
 
 
-def plan(recipe: Recipe, recorded: Recorded | None = None) -> Plan:
+def plan(recipe: Recipe, recorded: Recorded | None = None, filters: tuple[FilterRecord, ...] = ()) -> Plan:
     """Resolve a recipe's model and inputs, and cut them into tasks.
 
     Parameters
@@ -289,6 +293,8 @@ def plan(recipe: Recipe, recorded: Recorded | None = None) -> Plan:
         The recipe.
     recorded
         What a finished run says of its inputs: asked in place of the sources, where they are not needed.
+    filters
+        Filters of the user's own that end the scan, in their order.
 
     Raises
     ------
@@ -333,7 +339,7 @@ def plan(recipe: Recipe, recorded: Recorded | None = None) -> Plan:
 
     lists = lists_of(recipe, Rated(tables_of, rates_of_rows))
     sources = [
-        _source_plan(recipe, index, text, vision.family, files[one.name], recorded)
+        _source_plan(recipe, index, text, vision.family, files[one.name], recorded, filters)
         for index, one in enumerate(recipe.sources)
     ]
     return Plan(
@@ -348,6 +354,7 @@ def plan(recipe: Recipe, recorded: Recorded | None = None) -> Plan:
         lists,
         _evaluation(recipe, vision.family),
         recorded,
+        filters,
     )
 
 
@@ -358,17 +365,17 @@ def _evaluation(recipe: Recipe, family: Family | None) -> EvaluationSpec | None:
         return None
     check_evaluation_images(recipe, settings, family)
     written = local_folders(recipe)
-    finding = Finding(
+    lookups = Lookups(
         lambda name, path: Source(name=name, path=path, split=("all",)),
         lambda sets: find_inputs(sets).files,
         columns_of,
         lambda source: image_settings(recipe, source, family or families()[0]) or {},
         lambda images: [images_key(images), folders_state(roots_in(images), written)],
     )
-    found = find_evaluation_sets(recipe, settings, finding)
+    found = find_evaluation_sets(recipe, settings, lookups)
     near = "near" if settings.looks_for_near else settings.images
     look = "if_there" if settings.images == "off" or family is None else near
-    return EvaluationSpec(found.key, found.sets, look, found.digests, masks_of(recipe))
+    return EvaluationSpec(found, look, masks_of(recipe))
 
 
 def _source_plan(  # noqa: PLR0913, PLR0917 the last stands in the place of the files
@@ -378,6 +385,7 @@ def _source_plan(  # noqa: PLR0913, PLR0917 the last stands in the place of the 
     family: Family | None,
     files: list[InputFile],
     recorded: Recorded | None = None,
+    filters: tuple[FilterRecord, ...] = (),
 ) -> SourcePlan:
     source = recipe.sources[index]
     reads = recorded is None or recorded.reads(source.name)
@@ -406,6 +414,7 @@ def _source_plan(  # noqa: PLR0913, PLR0917 the last stands in the place of the 
         supervise=recipe.supervise,
         images=image_settings(recipe, source, family) if reads else None,  # its folders may be gone
         curation=curation,
+        filters=tuple(one for one in filters if one.sees(source.name)),
     )
     spec = replace(unkeyed, key=scanner_key(unkeyed, text, prompt.content_hash))
     scanner = assembled(spec, text, mapping, prompt)

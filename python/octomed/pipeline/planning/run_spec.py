@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from octomed import _octomed
+from octomed.commands import python_call
 from octomed.origin import rebuild_command
 from octomed.pipeline.calls.prefetch import how_stores_are_reached
 from octomed.pipeline.calls.specs import LayoutSpec, TaskSpec
@@ -15,8 +17,6 @@ from octomed.run_file import FORMAT, Making, Planned, RunFile, TokenizerFacts
 from octomed.storage import content_key
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from octomed.origin import Origin
     from octomed.pipeline.blocks.working_store import WorkingStore
     from octomed.pipeline.inputs.evaluation_sets import EvaluationSpec
@@ -124,7 +124,8 @@ def run_spec(planned: Plan, workers: int) -> RunSpec:
     origin = origin_of(recipe)
     inputs = inputs_of(task.file for _, task in planned.tasks())
     if planned.evaluation is not None:
-        inputs |= {f"evaluation set {name}": files for name, files in planned.evaluation.digests.items()}
+        digests = planned.evaluation.found.digests
+        inputs |= {f"evaluation set {name}": files for name, files in digests.items()}
     places = planned.places
     skipped = {
         f"{source.source.name}/{file}": reason
@@ -154,10 +155,11 @@ def run_spec(planned: Plan, workers: int) -> RunSpec:
             template=planned.template_hash,
             inputs=inputs,
             versions=versions(),
-            command=rebuild_command(origin),
+            command=_command(origin, planned),
+            filters=planned.filters,
         ),
         said=_said(recipe, planned, written, origin, inputs),
-        replacing=recipe.command("pack", "--replace", arguments=("replace=True",)),
+        replacing=_replacing(planned, origin),
         vision=planned.vision,
         evaluation=planned.evaluation,
         shows_texts=planned.shows_texts,
@@ -165,6 +167,22 @@ def run_spec(planned: Plan, workers: int) -> RunSpec:
         place=places[0],
         targets=places if planned.is_staged else places[1:],
     )
+
+
+def _command(origin: Origin, planned: Plan) -> str:
+    """Return what goes on with the run: a call where functions of the user's own belong to it."""
+    return _call(origin) if planned.filters else rebuild_command(origin)
+
+
+def _replacing(planned: Plan, origin: Origin) -> str:
+    if planned.filters:
+        return _call(origin, "replace=True")
+    return planned.recipe.command("pack", "--replace", arguments=("replace=True",))
+
+
+def _call(origin: Origin, *arguments: str) -> str:
+    recipe = None if origin.recipe_file is None else str(Path(origin.recipe_folder or "", origin.recipe_file))
+    return python_call("pack", recipe, origin.overrides, "filters=[…]", *arguments)
 
 
 def _planned(planned: Plan) -> Planned:
@@ -196,6 +214,7 @@ def _said(
         capacity=recipe.pack.capacity,
         columns=dict(_octomed.COLUMNS),
         versions=versions(),
+        filters=planned.filters,
         run=Making(
             recipe_file=origin.recipe_file,
             recipe_folder=origin.recipe_folder,

@@ -21,6 +21,7 @@ from octomed.run_file import RUN_FILE
 from octomed.storage import content_key
 
 if TYPE_CHECKING:
+    from octomed.filter_record import FilterRecord
     from octomed.pipeline.planning.plan import Plan
     from octomed.pipeline.planning.run_spec import RunSpec
     from octomed.pipeline.repair.damage import Damage
@@ -48,7 +49,13 @@ class RepairPlan:
     recorded: RecordedInputs | None
 
 
-def repair_plan(damage: Damage, recipe: Recipe, needed: frozenset[FilePlace], workers: int) -> RepairPlan:
+def repair_plan(
+    damage: Damage,
+    recipe: Recipe,
+    needed: frozenset[FilePlace],
+    workers: int,
+    filters: tuple[FilterRecord, ...] = (),
+) -> RepairPlan:
     """Plan a run again as it was.
 
     Parameters
@@ -61,6 +68,8 @@ def repair_plan(damage: Damage, recipe: Recipe, needed: frozenset[FilePlace], wo
         Files that are read again; others are taken as they are recorded.
     workers
         Threads.
+    filters
+        Those of the user's own that the run was packed with, as far as they are given.
 
     Raises
     ------
@@ -75,7 +84,7 @@ def repair_plan(damage: Damage, recipe: Recipe, needed: frozenset[FilePlace], wo
     recorded = None
     if run is not None and run.run.planned is not None:
         recorded = RecordedInputs(run, run.run.planned, needed)
-    planned = plan(recipe, recorded)
+    planned = plan(recipe, recorded, filters)
     spec = run_spec(planned, workers)
     key = damage.manifest.key if damage.manifest is not None else run.run.write_key if run else None
     if spec.write_key != key:
@@ -90,8 +99,9 @@ def _as_it_was(spec: RunSpec, damage: Damage) -> RunSpec:
         return spec
     about = manifest.about if manifest is not None else spec.about
     command = about.command if manifest is not None else rebuild_command(run.run)
-    about = replace(about, recipe=run.recipe, command=command)
-    return replace(spec, about=about, files_skipped=dict(run.counts.files_skipped))
+    about = replace(about, recipe=run.recipe, command=command, filters=run.filters)
+    said = replace(spec.said, filters=run.filters)
+    return replace(spec, about=about, said=said, files_skipped=dict(run.counts.files_skipped))
 
 
 def recipe_of(damage: Damage, given: Path | None) -> Recipe:
@@ -116,9 +126,7 @@ def recipe_of(damage: Damage, given: Path | None) -> Recipe:
         overrides = list(run.run.overrides) if run is not None else _words(about)[1]
         return _with_formats(load_recipe(given, overrides, check_files=False), values)
     if run is not None:
-        return _as_packed(run) or load_recipe(
-            _as_written(run.recipe), folder=run.run.recipe_folder or "", check_files=False
-        )
+        return recipe_of_run(run)
     path, overrides = _words(about)
     if path is not None:
         return _with_formats(load_recipe(path, overrides, check_files=False), values)
@@ -130,6 +138,23 @@ def recipe_of(damage: Damage, given: Path | None) -> Recipe:
         f"`{RUN_FILE}` of `{name}` is damaged, and its manifest does not say where the recipe is",
         f"`{hint}` takes it from there",
     )
+
+
+def recipe_of_run(run: RunFile) -> Recipe:
+    """Return the recipe that a finished run was packed with, as it plans the same tasks again.
+
+    Parameters
+    ----------
+    run
+        Its run file; paths lead from where the recipe was then, and files may be gone.
+
+    Raises
+    ------
+    RecipeError
+        When the recipe cannot be used any more.
+    """
+    written = _as_written(run.recipe)
+    return _as_packed(run) or load_recipe(written, folder=run.run.recipe_folder or "", check_files=False)
 
 
 def _as_packed(run: RunFile) -> Recipe | None:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
     from pathlib import Path
 
+    from octomed.filter_record import FilterRecord
     from octomed.pipeline.blocks.shared_blocks import Blocks
     from octomed.pipeline.blocks.working_store import Held
     from octomed.pipeline.inputs.tasks import Task
@@ -44,13 +45,14 @@ if TYPE_CHECKING:
     from octomed.report.progress import Progress
 
 
-def repair(
+def repair(  # noqa: PLR0913 each is an option of the call
     folder: Path,
     *,
     recipe: Path | None = None,
     workers: int = 2,
     progress: Progress | None = None,
     suspects: Collection[str] | None = None,
+    filters: tuple[FilterRecord, ...] = (),
 ) -> Repaired:
     """Make again what is damaged or missing of a finished run: shards, indexes, tables and state files.
 
@@ -70,6 +72,8 @@ def repair(
     suspects
         Files of which a verification found something; every file is read by default. What Streaming unpacked
         of a shard is removed, if it is among them.
+    filters
+        Those of the user's own that the run was packed with: blocks that are lost go through them again.
 
     Returns
     -------
@@ -92,7 +96,7 @@ def repair(
         locks.enter_context(without_leftovers())
         locks.enter_context(place.lock(f"a run is writing to `{shown(place.name)}`"))
         damage = damage_of(place, workers, suspects)
-        work = _Repair(damage, workers, progress or SilentProgress(), locks)
+        work = _Repair(damage, workers, progress or SilentProgress(), locks, filters)
         try:
             return work.run(recipe, suspects or ())
         except CancelledRun:  # its reason is on its way
@@ -113,6 +117,7 @@ class _Repair:
     workers: int
     progress: Progress
     locks: contextlib.ExitStack
+    filters: tuple[FilterRecord, ...] = ()
     again: MadeAgain = field(default_factory=MadeAgain)
     blocks_scanned: int = 0
     _store: Held | None = None
@@ -157,13 +162,20 @@ class _Repair:
 
     def _by_passes(self, given: Path | None, staging: Staging) -> None:
         """Select and write again, until every block that is needed for it reads."""
+        from octomed.pipeline.repair.filters import (  # noqa: PLC0415
+            refuse_other_filters,
+            refuse_without_filters,
+        )
         from octomed.pipeline.repair.passes import Standing, rebuild  # noqa: PLC0415 a chain of imports is short
         from octomed.pipeline.repair.plan import recipe_of, repair_plan  # noqa: PLC0415
 
         recipe = recipe_of(self.damage, given)
+        refuse_other_filters(self.damage, self.filters)
 
         def planned(needed: frozenset[FilePlace]) -> RepairPlan:
-            return repair_plan(self.damage, recipe, needed, self.workers)
+            if needed:
+                refuse_without_filters(self.damage, self.filters)
+            return repair_plan(self.damage, recipe, needed, self.workers, self.filters)
 
         needed: frozenset[FilePlace] = frozenset()
         while True:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from octomed.filter_record import FilterRecord
     from octomed.report.progress import Progress
     from octomed.report.views import Finding, Verified
 
@@ -27,6 +28,7 @@ def verify_and_repair(  # noqa: PLR0913 each is an option of the verb
     quick: bool = False,
     deep: bool = False,
     progress: Progress | None = None,
+    filters: tuple[FilterRecord, ...] = (),
 ) -> Verified:
     """Verify a finished run, make again what is damaged or missing of it, and say what is left.
 
@@ -34,7 +36,7 @@ def verify_and_repair(  # noqa: PLR0913 each is an option of the verb
     ----------
     folder, workers, quick, deep
         As of :func:`octomed.pipeline.finished.verify.verify`.
-    recipe, progress
+    recipe, progress, filters
         As of :func:`octomed.pipeline.repair.repair.repair`.
 
     Raises
@@ -55,7 +57,9 @@ def verify_and_repair(  # noqa: PLR0913 each is an option of the verb
     # What a quick look did not find may be damaged all the same: then every file is read.
     read = before is not None and not quick and before.has_digests
     suspects = frozenset(finding.file for finding in before.findings) if before is not None and read else None
-    done = repair(folder, recipe=recipe, workers=workers, progress=progress, suspects=suspects)
+    done = repair(
+        folder, recipe=recipe, workers=workers, progress=progress, suspects=suspects, filters=filters
+    )
     said = set() if before is None else {finding.file for finding in before.findings}
     rest = said - {*done.rebuilt, *done.removed, *(finding.file for finding in done.left)}
     # Each file that was made again was compared with its digest. What was said of others may have been the

@@ -34,7 +34,7 @@ if (!location.pathname.endsWith("/search")) lookOn().catch(() => {});
 const growing = document.querySelector("[data-refresh]");
 if (growing) {
   setInterval(async () => {
-    if (document.hidden) return;
+    if (document.hidden || document.activeElement?.tagName === "INPUT") return;
     try {
       const page = await parsed(location.href);
       const main = page.querySelector("main");

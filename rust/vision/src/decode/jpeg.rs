@@ -34,8 +34,22 @@ pub(crate) fn decode_within(
     colour: Colour,
     most_pixels: u64,
 ) -> Result<Samples, ImageError> {
-    let work = AssertUnwindSafe(|| Decompressor::new(bytes).run(colour, most_pixels));
-    match catch_unwind(work) {
+    caught(|| Decompressor::new(bytes).run(colour, most_pixels))
+}
+
+/// Hands out the rows of a JPEG file of at most so many pixels, a few at a time, in red, green and blue, and keeps none.
+/// Tells whether it did: a file of ink is left to [`decode_within`].
+pub(crate) fn each_rgb_rows(
+    bytes: &[u8],
+    most_pixels: u64,
+    each: impl FnMut(&[u8]),
+) -> Result<bool, ImageError> {
+    caught(|| Decompressor::new(bytes).each_rgb_rows(most_pixels, each))
+}
+
+/// Does what calls the library, whose callbacks unwind.
+fn caught<T>(work: impl FnOnce() -> Result<T, ImageError>) -> Result<T, ImageError> {
+    match catch_unwind(AssertUnwindSafe(work)) {
         Ok(result) => result,
         Err(thrown) => match thrown.downcast::<ImageError>() {
             Ok(error) => Err(*error),
@@ -82,15 +96,9 @@ impl Decompressor {
     fn run(&mut self, colour: Colour, most_pixels: u64) -> Result<Samples, ImageError> {
         // SAFETY: the calls come in the order that the library wants, on a state that it made; rows are as long as it says.
         unsafe {
-            let info = &mut (*self.0).info;
-            library::jpeg_read_header(info, 1);
-            if u64::from(info.image_width) * u64::from(info.image_height) > most_pixels {
-                return Err(damaged("more pixels than the header says"));
-            }
-            set_colours(info, colour)?;
-            library::jpeg_start_decompress(info);
-            all_channels(info)?;
-            let pixels = read_rows(info);
+            let info = self.with_header(most_pixels)?;
+            begin(info, colour)?;
+            let pixels = all_rows(info);
             library::jpeg_finish_decompress(info);
             Ok(match info.num_components {
                 1 => Samples::Gray(pixels),
@@ -99,6 +107,72 @@ impl Decompressor {
             })
         }
     }
+
+    fn each_rgb_rows(
+        &mut self,
+        most_pixels: u64,
+        mut each: impl FnMut(&[u8]),
+    ) -> Result<bool, ImageError> {
+        // SAFETY: as above.
+        unsafe {
+            let info = self.with_header(most_pixels)?;
+            let is_gray = info.num_components == 1;
+            if !is_gray && info.num_components != 3 {
+                return Ok(false);
+            }
+            begin(info, Colour::Told)?;
+            let stride = stride(info);
+            let (mut few, mut spread) = (vec![0; ROWS * stride], Vec::new());
+            while info.output_scanline < info.output_height {
+                let read = read_rows(info, &mut few, stride) * stride;
+                if is_gray {
+                    spread.clear();
+                    spread.extend(few[..read].iter().flat_map(|value| [*value; 3]));
+                    each(&spread);
+                } else {
+                    each(&few[..read]);
+                }
+            }
+            library::jpeg_finish_decompress(info);
+            Ok(true)
+        }
+    }
+
+    /// The library's record, once it has read the header of a file of at most so many pixels.
+    ///
+    /// # Safety
+    /// It is the first call.
+    unsafe fn with_header(
+        &mut self,
+        most_pixels: u64,
+    ) -> Result<&mut jpeg_decompress_struct, ImageError> {
+        // SAFETY: the state was made by `new`.
+        let info = unsafe { &mut (*self.0).info };
+        // SAFETY: a decompressor that has read nothing.
+        unsafe { library::jpeg_read_header(info, 1) };
+        if u64::from(info.image_width) * u64::from(info.image_height) > most_pixels {
+            return Err(damaged("more pixels than the header says"));
+        }
+        Ok(info)
+    }
+}
+
+/// Begins to decompress.
+///
+/// # Safety
+/// The header was read.
+unsafe fn begin(info: &mut jpeg_decompress_struct, colour: Colour) -> Result<(), ImageError> {
+    set_colours(info, colour)?;
+    // SAFETY: the header was read.
+    unsafe {
+        library::jpeg_start_decompress(info);
+        all_channels(info)
+    }
+}
+
+/// Bytes of a row.
+fn stride(info: &jpeg_decompress_struct) -> usize {
+    info.output_width as usize * info.output_components as usize
 }
 
 impl Drop for Decompressor {
@@ -151,24 +225,30 @@ fn set_colours(info: &mut jpeg_decompress_struct, colour: Colour) -> Result<(), 
 ///
 /// # Safety
 /// Decompression was begun.
-unsafe fn read_rows(info: &mut jpeg_decompress_struct) -> Vec<u8> {
-    let stride = info.output_width as usize * info.output_components as usize;
+unsafe fn all_rows(info: &mut jpeg_decompress_struct) -> Vec<u8> {
+    let stride = stride(info);
     let mut pixels = vec![0; stride * info.output_height as usize];
     while info.output_scanline < info.output_height {
         let done = info.output_scanline as usize;
-        let mut rows = [std::ptr::null_mut::<u8>().cast_const(); ROWS];
-        let mut count = 0;
-        for (row, piece) in rows
-            .iter_mut()
-            .zip(pixels[done * stride..].chunks_exact_mut(stride))
-        {
-            *row = piece.as_mut_ptr();
-            count += 1;
-        }
-        // SAFETY: `count` pointers, each to a row of its own of the output's width.
-        unsafe { library::jpeg_read_scanlines(info, rows.as_mut_ptr().cast(), count) };
+        // SAFETY: decompression was begun.
+        unsafe { read_rows(info, &mut pixels[done * stride..], stride) };
     }
     pixels
+}
+
+/// Reads the next rows, [`ROWS`] at most and as many as fit; how many these were.
+///
+/// # Safety
+/// Decompression was begun.
+unsafe fn read_rows(info: &mut jpeg_decompress_struct, into: &mut [u8], stride: usize) -> usize {
+    let mut rows = [std::ptr::null_mut::<u8>().cast_const(); ROWS];
+    let mut count = 0;
+    for (row, piece) in rows.iter_mut().zip(into.chunks_exact_mut(stride)) {
+        *row = piece.as_mut_ptr();
+        count += 1;
+    }
+    // SAFETY: `count` pointers, each to a row of its own of the output's width.
+    unsafe { library::jpeg_read_scanlines(info, rows.as_mut_ptr().cast(), count) as usize }
 }
 
 /// Refuses a file whose scans leave a channel out: of a cut file with an end put to it.

@@ -110,7 +110,8 @@ impl Encoders {
         std::thread::scope(|scope| {
             let work = &work;
             for worker in 1..threads {
-                scope.spawn(move || work(worker));
+                // Without it the others take its tasks: the slowest's are taken first.
+                let _ = std::thread::Builder::new().spawn_scoped(scope, move || work(worker));
             }
             work(0);
         });

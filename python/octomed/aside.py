@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import threading
-import time
-from concurrent.futures import Future
-from concurrent.futures import TimeoutError as NotYet
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -16,28 +13,55 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_POLL_SECONDS = 0.1
 _PATIENCE_SECONDS = 1.0
 """How long what fails or is interrupted waits for a lock to be given back, which ends by itself."""
 
 
-def aside(call: Callable[[], T]) -> T:
-    """Make a call in a thread of its own, and wait for it in short steps.
+def aside(call: Callable[[], T], seconds: float | None = None) -> T:
+    """Make a call in a thread of its own, and wait for it.
 
-    A thread inside a library hears of no signal; one that is interrupted here is left behind and ends with
-    the process, or with the time that the library gives its request.
+    A thread inside a library hears of no signal; one that is interrupted here, or takes too long, is left
+    behind and ends with the process, or with the time that the library gives its request.
 
     Parameters
     ----------
     call
         What to do.
+    seconds
+        How long it may take; without end if ``None``.
 
     Returns
     -------
     object
         What it returns; what it raises is raised here.
+
+    Raises
+    ------
+    TimeoutError
+        When it takes longer.
+
+    Examples
+    --------
+    >>> aside(lambda: 6 * 7)
+    42
     """
-    return _wait(_begun(call), None)
+    made: list[T] = []
+    failed: list[BaseException] = []
+    done = threading.Event()
+
+    def work() -> None:
+        try:
+            made.append(call())
+        except BaseException as error:  # noqa: BLE001 raised where it is waited for
+            failed.append(error)
+        done.set()
+
+    threading.Thread(target=work, name="octomed-aside", daemon=True).start()
+    if not done.wait(seconds):
+        raise TimeoutError
+    if failed:
+        raise failed[0]
+    return made[0]
 
 
 @contextlib.contextmanager
@@ -51,35 +75,18 @@ def held_aside(lock: AbstractContextManager[T]) -> Iterator[T]:
     ----------
     lock
         What to hold.
+
+    Examples
+    --------
+    >>> with held_aside(contextlib.nullcontext("the lock")) as held:
+    ...     print(held)
+    the lock
     """
     held = aside(lock.__enter__)
     try:
         yield held
     except BaseException:
         with contextlib.suppress(Exception):  # the block's own failure says more
-            _wait(_begun(partial(lock.__exit__, None, None, None)), _PATIENCE_SECONDS)
+            aside(partial(lock.__exit__, None, None, None), _PATIENCE_SECONDS)
         raise
     aside(partial(lock.__exit__, None, None, None))
-
-
-def _begun(call: Callable[[], T]) -> Future[T]:
-    done: Future[T] = Future()
-
-    def run() -> None:
-        try:
-            done.set_result(call())
-        except BaseException as error:  # noqa: BLE001 raised where it is waited for
-            done.set_exception(error)
-
-    threading.Thread(target=run, name="octomed-aside", daemon=True).start()
-    return done
-
-
-def _wait(done: Future[T], patience: float | None) -> T:
-    end = None if patience is None else time.monotonic() + patience
-    while True:
-        try:
-            return done.result(timeout=_POLL_SECONDS)
-        except NotYet:
-            if done.done() or (end is not None and time.monotonic() > end):
-                raise

@@ -1,0 +1,1 @@
+"""Two runs or recipes beside each other: what differs, and why."""

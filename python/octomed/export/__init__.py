@@ -1,0 +1,1 @@
+"""Curated traces of a run, in the formats of other trainers."""
