@@ -105,6 +105,7 @@ COMMANDS = {
     ("docs/curation.md", "octomed report runs/quickstart-curation"): HERE,
     ("docs/report.md", "octomed report runs/quickstart"): HERE,
     ("docs/view.md", "pip install '.[view]'"): NETWORK,
+    ("README.md", "octomed view runs/quickstart"): RunBy("tests/view/test_guard.py", "started(run)"),
     ("docs/view.md", "octomed view runs/quickstart"): RunBy("tests/view/test_guard.py", "started(run)"),
     ("README.md", "octomed inspect runs/quickstart --stream len-00512 --pack 0"): HERE,
     ("README.md", "octomed inspect recipes/quickstart.yaml --source films --row 0"): HERE,
