@@ -121,6 +121,7 @@ COMMANDS = {
         "tests/cli/test_events.py", '"schema", "events"'
     ),
     ("docs/view.md", "pip install '.[view]'"): NETWORK,
+    ("README.md", "octomed view runs/quickstart"): RunBy("tests/view/test_guard.py", "started(run)"),
     ("docs/view.md", "octomed view runs/quickstart"): RunBy("tests/view/test_guard.py", "started(run)"),
     ("docs/own-data.md", "octomed init data/train.jsonl"): OWN_DATA,
     ("docs/own-data.md", "octomed plan recipe.yaml"): OWN_DATA,
