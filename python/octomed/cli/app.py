@@ -10,7 +10,7 @@ import traceback
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
-from typer.completion import completion_init
+from typer import completion
 
 from octomed.cli.completion import COMPLETE
 from octomed.cli.pipes import outlive_readers
@@ -124,7 +124,7 @@ def run(arguments: Sequence[str]) -> int:
 def _run(arguments: Sequence[str], *, json_lines: bool) -> int:
     command: Any = typer.main.get_command(app)
     if COMPLETE in os.environ:
-        completion_init()
+        completion.completion_init()  # type: ignore[attr-defined]
     try:
         code = command.main(list(arguments) or ["--help"], prog_name="octomed", standalone_mode=False)
         _raise_what_typer_caught(code)
