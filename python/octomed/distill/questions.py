@@ -139,7 +139,7 @@ def _of_file(reader: _Reader, file: InputFile) -> Iterator[Question | Refused]:
 def _readers(recipe: Recipe, files: list[InputFile]) -> tuple[_Reader, ...]:
     _, text, vision = resolved(recipe)
     readers: list[_Reader] = []
-    judged = {**curated_mapping_of(_SAMPLE), "images": None, "image_columns": []}
+    judged = {**curated_mapping_of(_SAMPLE), "id": None, "images": None, "image_columns": []}
     judged = {key: value for key, value in judged.items() if value is not None}
     beside: _octomed.Scanner | None = None
     for index, source in enumerate(recipe.sources):
