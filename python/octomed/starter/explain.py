@@ -177,8 +177,8 @@ def matching_keys(word: str) -> list[Key]:
 
     Examples
     --------
-    >>> [key.name for key in matching_keys("sources.medqa.path")], [key.name for key in matching_keys("capacity")]
-    (['sources.NAME.path'], ['pack.capacity'])
+    >>> [[key.name for key in matching_keys(word)] for word in ("sources.medqa.path", "capacity")]
+    [['sources.NAME.path'], ['pack.capacity']]
     """
     parts = word.split(".")
     exact = [key for key in keys().values() if _is_key(key.name.split("."), parts)]
