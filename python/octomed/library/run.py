@@ -12,7 +12,6 @@ import pyarrow.compute as pc
 from octomed.commands import speaking_python
 from octomed.errors import RecipeError
 from octomed.library.packs import Document, Pack, Words
-from octomed.library.reading import PackReader
 from octomed.library.rows import Rows
 from octomed.library.shown import facts_html, table_html
 from octomed.pipeline.finished.finished_run import read_run
@@ -23,7 +22,6 @@ from octomed.pipeline.finished.reconcile import table_names
 from octomed.pipeline.finished.rejects import reject_tables
 from octomed.pipeline.finished.run_places import close_run, place_of, run_folder, store_of
 from octomed.pipeline.finished.run_tables import batches_of, schema_of
-from octomed.pipeline.finished.verify import verify
 from octomed.recipe.problems import suggest
 from octomed.report import units
 
@@ -34,6 +32,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from octomed import _octomed
+    from octomed.library.reading import PackReader
     from octomed.report.views import RunView, Verified
     from octomed.run_file import RunFile
 
@@ -132,6 +131,8 @@ class Run:
         workers, quick, deep
             As of :func:`octomed.verify`, which repairs, too.
         """
+        from octomed.pipeline.finished.verify import verify  # noqa: PLC0415 a chain of imports is short
+
         return verify(self._folder, workers=workers, quick=quick, deep=deep)
 
     def traces(
@@ -392,6 +393,8 @@ class Run:
             None if vision is None else vision.image_token_id,
             lambda place: place in self._flagged,
         )
+        from octomed.library.reading import PackReader  # noqa: PLC0415 a chain of imports is short
+
         return PackReader(self._folder, self.file, words)
 
 

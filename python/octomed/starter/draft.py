@@ -12,7 +12,6 @@ from octomed.names import shown
 from octomed.pipeline.inputs.column_names import names_to_show
 from octomed.pipeline.inputs.nearest_format import near_formats, suiting_formats
 from octomed.recipe.inputs import find_inputs
-from octomed.recipe.loader import load_recipe
 from octomed.recipe.presets import gives_traces, held_out_splits, load_preset
 from octomed.recipe.problems import RecipeProblems
 from octomed.report.fit import formats_in_words, listed, names_in_words
@@ -165,6 +164,8 @@ def _inputs(values: dict[str, Any], folder: Path) -> Inputs:
         "sources": [values],
         "output": {"path": "runs/init"},
     }
+    from octomed.recipe.loader import load_recipe  # noqa: PLC0415 a chain of imports is short
+
     return find_inputs(load_recipe(recipe, folder=folder))
 
 

@@ -61,7 +61,7 @@ def explain(word: str) -> list[Explained]:
     >>> [one.title for one in explain("3")]
     ['exit code 3']
     >>> explain("pack.capacity")[0].lines[0]
-    'Number of tokens that a pack holds.'
+    'Tokens that a pack holds at most.'
     """
     word = word.strip("`. ")
     found = [*_exit_code(word), *_error(word), *_reason(word), *_keys(word)]

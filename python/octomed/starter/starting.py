@@ -13,7 +13,6 @@ from octomed.pipeline.planning.checked import Checked, checked_plan
 from octomed.pipeline.planning.plan import plan
 from octomed.plain_names import clean_name
 from octomed.recipe.loader import load_recipe
-from octomed.starter.draft import Looked, look
 from octomed.starter.lengths import Lengths, buckets_for, capacity_for, lengths_of
 from octomed.starter.text import Line, recipe_text
 from octomed.starter.wanted import wanted_of
@@ -21,6 +20,7 @@ from octomed.starter.wanted import wanted_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from octomed.starter.draft import Looked
     from octomed.starter.named import Wanted
 
 _TEXT_MODEL = "Qwen/Qwen2.5-7B-Instruct"
@@ -83,6 +83,8 @@ def start(
     >>> started.problem is None, "format: prompt-completion" in started.text
     (True, True)
     """
+    from octomed.starter.draft import look  # noqa: PLC0415 a chain of imports is short
+
     with without_leftovers():
         wanted = wanted_of(paths)
         looked = [look(one, folder) for one in wanted.datasets]

@@ -37,6 +37,12 @@ def data_spec(loader: Iterable[Batch], *, weighting: Weighting = "token") -> Dat
         Yields the batch contract of `octomed.stream`.
     weighting
         What the loss is a mean over.
+
+    Examples
+    --------
+    >>> spec = data_spec([])
+    >>> spec.get_num_samples_in_batch({"packs": ["one", "two"]})
+    2
     """
     return DataSpec(
         loader,

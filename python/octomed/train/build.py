@@ -122,7 +122,25 @@ def build_model(
 
 
 def freeze_vision(model: PreTrainedModel) -> int:
-    """Freeze the vision tower, and return how many parameters that leaves out of training."""
+    """Freeze the vision tower, and return how many parameters that leaves out of training.
+
+    Examples
+    --------
+    >>> configuration = read_configuration(
+    ...     None,
+    ...     {
+    ...         "model_type": "qwen2",
+    ...         "vocab_size": 32,
+    ...         "hidden_size": 8,
+    ...         "intermediate_size": 16,
+    ...         "num_hidden_layers": 1,
+    ...         "num_attention_heads": 2,
+    ...         "num_key_value_heads": 2,
+    ...     },
+    ... )
+    >>> freeze_vision(build_model(configuration))  # a text model has no tower
+    0
+    """
     tower = vision_tower(model)
     if tower is None:
         return 0

@@ -31,6 +31,24 @@ def costs_of(configuration: PretrainedConfig, *, frozen_vision: bool, adapters: 
         Whether the vision tower is not trained.
     adapters
         Whether the decoder's weights stay as they are, beside adapters that are trained.
+
+    Examples
+    --------
+    >>> from octomed.train.build import read_configuration
+    >>> configuration = read_configuration(
+    ...     None,
+    ...     {
+    ...         "model_type": "qwen2",
+    ...         "vocab_size": 32,
+    ...         "hidden_size": 8,
+    ...         "intermediate_size": 16,
+    ...         "num_hidden_layers": 1,
+    ...         "num_attention_heads": 2,
+    ...         "num_key_value_heads": 2,
+    ...     },
+    ... )
+    >>> costs_of(configuration, frozen_vision=True).token  # six for each of 640 + 256 weights
+    5376.0
     """
     times = _ADAPTED if adapters else _TRAINED
     text = text_configuration(configuration)
