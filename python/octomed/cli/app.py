@@ -123,7 +123,7 @@ def run(arguments: Sequence[str]) -> int:
 def _run(arguments: Sequence[str], *, json_lines: bool) -> int:
     command: Any = typer.main.get_command(app)
     if COMPLETE in os.environ:
-        from typer.completion import completion_init
+        from typer.completion import completion_init  # type: ignore[attr-defined]
 
         completion_init()
     try:
