@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 from typer import completion
 
-from octomed.cli.completion import COMPLETE
 from octomed.cli.pipes import outlive_readers
 from octomed.cli.signals import Stopped, received
 from octomed.cli.starting import leave_on_signals
 from octomed.cli.terminal import Interrupted, log, log_event, out, show_error, want_events
-from octomed.cli.verbs import SETTINGS, Verbs
+from octomed.cli.verbs import COMPLETE, SETTINGS, Verbs
 from octomed.errors import InternalError, OctomedError, RecipeError
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from octomed.recipe import schema_json
+from octomed.recipe.schema import schema_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
