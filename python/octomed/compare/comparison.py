@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from octomed.compare.traces import TraceChanges, compare_traces
 from octomed.errors import RecipeError
 from octomed.names import shown
 from octomed.pipeline.finished.finished_run import read_run
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from octomed.compare.traces import TraceChanges
     from octomed.run_file import Counts, RunFile
 
 _COUNTS = ("rows", "rows_unreadable", "rows_without_trace", "traces", "train", "validation", "copies")
@@ -77,6 +77,8 @@ def compare(before: str, after: str) -> Compared:
     >>> keys_apart(recipe, recipe | {"pack": {"capacity": 8192}})
     {'pack.capacity': (None, 8192)}
     """
+    from octomed.compare.traces import compare_traces  # noqa: PLC0415 a chain of imports is short
+
     old, new = _opened(before), _opened(after)
     keys = keys_apart(old.recipe, new.recipe)
     if old.run is None or new.run is None or old.folder is None or new.folder is None:
