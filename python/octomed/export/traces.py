@@ -21,7 +21,6 @@ from octomed.pipeline.inputs.read import blocks_of
 from octomed.pipeline.inputs.scanned import Ahead
 from octomed.pipeline.output.difference import input_state, is_same_input, recorded_name
 from octomed.pipeline.planning.plan import SourcePlan, plan
-from octomed.pipeline.repair.plan import recipe_of_run
 from octomed.pipeline.repair.recorded import RecordedInputs
 from octomed.recipe.inputs import find_inputs
 
@@ -123,6 +122,8 @@ def _without(found: FileTraces, hidden: frozenset[tuple[str, str, int]], said: S
 
 def _readers(run: RunFile) -> dict[tuple[str, str], _Reader]:
     """Return what reads each file that is what it was when the run was packed."""
+    from octomed.pipeline.repair.plan import recipe_of_run  # noqa: PLC0415 a chain of imports is short
+
     recipe = recipe_of_run(run)
     standing = _standing(recipe, run)
     if not standing or run.run.planned is None:
