@@ -9,8 +9,6 @@ from __future__ import annotations
 from copy import copy
 from typing import TYPE_CHECKING, Any
 
-from octomed.names import safe, without_secrets
-
 if TYPE_CHECKING:
     from os import PathLike
 
@@ -31,6 +29,8 @@ class OctomedError(Exception):
     exit_code = 70
 
     def __init__(self, message: str, hint: str | None = None) -> None:
+        from octomed.names import safe, without_secrets  # noqa: PLC0415 errors are below all other modules
+
         message = without_secrets(safe(message))
         hint = None if hint is None else without_secrets(safe(hint))
         super().__init__(message)

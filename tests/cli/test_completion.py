@@ -59,6 +59,7 @@ def test_verbs_options_choices_and_keys_are_completed(tab):
     assert "curate.accept.answer=" in tab("check", "--set", "curate.")
 
 
+@pytest.mark.alone
 def test_a_tab_is_quick(tab):
     before, begin = os.times(), time.perf_counter()
     tab("pack", "--set", "pack.")

@@ -331,6 +331,7 @@ def killed_again_and_again(folder: Path, kills: int, *words: str) -> None:
     each_once(folder, 4)
 
 
+@pytest.mark.alone
 def test_kills_lose_no_sample_and_ask_for_none_that_stands(folder: Path, teacher: FakeTeacher) -> None:
     teacher.set(delay=0.05)
     killed_again_and_again(folder, 3, "--set", "limits.concurrency=4")
@@ -346,6 +347,7 @@ def test_fifty_kills(folder: Path, teacher: FakeTeacher) -> None:
     assert teacher.counts()["samples"] - 1200 <= 50 * 16
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_it_in_order(folder: Path, teacher: FakeTeacher, number: int) -> None:
     teacher.set(delay=0.2)
@@ -377,3 +379,15 @@ def test_a_conversation_is_asked_for_its_last_answer(folder: Path) -> None:
     assert [["Fever since Monday. What now?", "Measure it twice a day."]] in [
         line.get("history") for line in lines
     ]
+
+
+def test_a_test_split_is_not_asked(folder: Path, teacher: FakeTeacher) -> None:
+    row = {"question": "What?", "options": {"A": "x", "B": "y"}, "answer": "x", "answer_idx": "A"}
+    for split in ("train", "test"):
+        write_rows(folder / "data" / f"{split}.jsonl", [row])
+    one = {"name": "medqa", "format": "medqa-usmle", "path": "data/*.jsonl", "split": ["test"]}
+    recipe_of(folder, teacher.endpoint, sources=[one])
+    with pytest.raises(RecipeError, match="reads the test split of `medqa-usmle`, an evaluation set"):
+        run(folder)
+    recipe_of(folder, teacher.endpoint, sources=[{**one, "split": ["train"]}])
+    assert run(folder).samples == 4

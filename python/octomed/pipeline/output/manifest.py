@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 _LEAST_SECONDS_BETWEEN_NOTES = 0.25
 _NOTES_SHARE = 50
 """A note waits for the disk, and one of many shards takes long, a second for 10,000: the next waits so many
-times as long, so that notes take 2 % of a run's time at most. One that is lost costs the files since the last,
+times as long, so that notes take 2 % of the time at most. One that is lost costs the files since the last,
 which are written again."""
 
 
