@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from octomed.cli.options import AsJson, Overrides
+from octomed.cli.pictures import show, wanted
 from octomed.cli.terminal import console, log, out, out_lines
 from octomed.errors import RecipeError
 from octomed.names import shown
@@ -49,6 +50,14 @@ def command(  # noqa: PLR0913, PLR0917 each is an option of the verb
         Path | None,
         typer.Option(
             metavar="DIR", help="Write the images as well, by their hashes; no other file is overwritten."
+        ),
+    ] = None,
+    pictures: Annotated[
+        bool | None,
+        typer.Option(
+            "--pictures/--no-pictures",
+            help="Show the images, on terminals; with the package `textual-image`.  [default: where it can]",
+            show_default=False,
         ),
     ] = None,
     overrides: Overrides = None,
@@ -97,11 +106,14 @@ def command(  # noqa: PLR0913, PLR0917 each is an option of the verb
     else:
         raise RecipeError("no row is selected", "give `--source NAME --row N`")
     screen = console()
+    shows = not json_output and wanted(pictures, screen)
     for view in found:
         if json_output:
             out(view_json(view))
         else:
             show_view(view, screen)
+    if shows:
+        show((image for view in found for image in view.images), screen)
     if save_images is not None:
         _save(found, save_images, mode)
 

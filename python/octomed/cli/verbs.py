@@ -38,6 +38,9 @@ VERBS = {
 }
 """What each verb does, in the order of the help."""
 
+COMPLETE = "_OCTOMED_COMPLETE"
+"""Variable of the environment by which a shell asks for words that complete a line."""
+
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 """Of the program and of each verb."""
 
