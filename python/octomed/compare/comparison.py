@@ -77,8 +77,6 @@ def compare(before: str, after: str) -> Compared:
     >>> keys_apart(recipe, recipe | {"pack": {"capacity": 8192}})
     {'pack.capacity': (None, 8192)}
     """
-    from octomed.compare.traces import compare_traces  # noqa: PLC0415 a chain of imports is short
-
     old, new = _opened(before), _opened(after)
     keys = keys_apart(old.recipe, new.recipe)
     if old.run is None or new.run is None or old.folder is None or new.folder is None:
