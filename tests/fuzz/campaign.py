@@ -19,6 +19,8 @@ import octomed
 from tests.fuzz.surfaces import TOP, corpus
 
 HANG_SECONDS = 60.0
+BEGIN_SECONDS = 600.0
+"""Until the first case: a child loads all libraries and packs what its cases begin from."""
 PEAK_BYTES = 4 << 30
 CASES_A_CHILD = 400
 """A child is replaced now and then, so that its memory is that of a few cases."""
@@ -134,10 +136,10 @@ class Following:
 
     def until(self, end: float) -> int:
         """Read until the child ends, or the time is over; returns the number of the next case."""
-        number = -(1 << 30)
+        number, patience = -(1 << 30), BEGIN_SECONDS
         try:
-            while begun := self.child.line(time.monotonic() + HANG_SECONDS):
-                about = json.loads(begun)
+            while begun := self.child.line(time.monotonic() + patience):
+                about, patience = json.loads(begun), HANG_SECONDS
                 number = about["case"] + 1
                 said = self.child.line(time.monotonic() + HANG_SECONDS)
                 self.outcome.cases += 1
