@@ -44,7 +44,8 @@ def reliability(campaign: dict[str, Any]) -> str:
         if kind is not None:
             counts = flips.setdefault(kind, {})
             counts[case["outcome"]] = counts.get(case["outcome"], 0) + 1
-    lines += ["", "| a flipped bit in | outcomes |", "|---|---|"]
+    if flips:
+        lines += ["", "| a flipped bit in | outcomes |", "|---|---|"]
     for kind, counts in flips.items():
         lines.append(f"| {kind} | {', '.join(f'{count} {outcome}' for outcome, count in counts.items())} |")
     return "\n".join(lines) + "\n"
@@ -64,7 +65,7 @@ def fuzzing(results: list[dict[str, Any]]) -> str:
 def main() -> None:
     """Fill in what there is."""
     parts = []
-    for name, table in (("reliability", reliability), ("fuzz", fuzzing)):
+    for name, table in (("reliability", reliability), ("reliability-stores", reliability), ("fuzz", fuzzing)):
         path = RESULTS / f"{name}.json"
         if path.exists():
             parts.append(table(json.loads(path.read_text(encoding="utf-8"))))

@@ -147,6 +147,7 @@ def test_a_training_tells_of_its_steps(clinic):
         f"train_loader.dataset.local={clinic}/cache",
         f"run_folder={clinic}/run",
         "save_folder=null",
+        "autoresume=false",
         "export_folder=null",
     ]
     command = [sys.executable, "-m", "octomed", "train", "recipes/train/quickstart.yaml"]

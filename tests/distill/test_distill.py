@@ -379,3 +379,15 @@ def test_a_conversation_is_asked_for_its_last_answer(folder: Path) -> None:
     assert [["Fever since Monday. What now?", "Measure it twice a day."]] in [
         line.get("history") for line in lines
     ]
+
+
+def test_a_test_split_is_not_asked(folder: Path, teacher: FakeTeacher) -> None:
+    row = {"question": "What?", "options": {"A": "x", "B": "y"}, "answer": "x", "answer_idx": "A"}
+    for split in ("train", "test"):
+        write_rows(folder / "data" / f"{split}.jsonl", [row])
+    one = {"name": "medqa", "format": "medqa-usmle", "path": "data/*.jsonl", "split": ["test"]}
+    recipe_of(folder, teacher.endpoint, sources=[one])
+    with pytest.raises(RecipeError, match="reads the test split of `medqa-usmle`, an evaluation set"):
+        run(folder)
+    recipe_of(folder, teacher.endpoint, sources=[{**one, "split": ["train"]}])
+    assert run(folder).samples == 4

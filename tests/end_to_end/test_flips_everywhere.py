@@ -13,6 +13,7 @@ from pathlib import Path
 
 import octomed
 import pytest
+from octomed.pipeline.output.pages import PAGES
 
 from . import runs
 
@@ -53,7 +54,7 @@ def by_kind(folder):
     """Files by kind: their endings, and the names of state files."""
     kinds = {}
     for path in sorted(folder.rglob("*")):
-        if path.is_file() and path.stat().st_size and path.name != ".octomed.lock":
+        if path.is_file() and path.stat().st_size and path.name not in {".octomed.lock", *PAGES}:
             kinds.setdefault(kind_of(path), []).append(path)
     return kinds
 

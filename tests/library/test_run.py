@@ -233,6 +233,17 @@ def test_a_run_at_an_address_is_fetched_as_it_is_read(tmp_path, fast_s3, monkeyp
     assert not folder.exists()
 
 
+def test_the_types_have_names(run):
+    from octomed import library
+
+    assert isinstance(run.traces(), library.Rows)
+    assert isinstance(run.pack("len-00256", 0), library.Pack)
+    assert {type(one) for one in run.pack("len-00256", 0)} == {library.Document}
+    assert isinstance(run.pack("len-00256", 0)[0].pieces[0], library.Piece)
+    with pytest.raises(AttributeError, match="has no attribute `Runs`"):
+        _ = library.Runs
+
+
 def test_documents_say_what_they_are(run):
     document = next(run.documents(limit=1))
     assert len(document) == document.tokens == len(document.input_ids)

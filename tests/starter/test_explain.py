@@ -25,11 +25,7 @@ def test_every_reason_of_the_engine_is_explained():
     undocumented = [
         reason
         for reason in reasons()
-        if not any(
-            f"(docs/{page}.md" in line
-            for line in lines(reason)
-            for page in PAGES
-        )
+        if not any(f"(docs/{page}.md" in line for line in lines(reason) for page in PAGES)
     ]
     assert undocumented == []
 

@@ -44,6 +44,7 @@ PUBLISHED = (
     "OCTOMED_RUN=s3://bucket/octomed-8m OCTOMED_CHECKPOINTS=s3://bucket/octomed-SIZE "
     "composer -n 8 train.py recipes/train/octomed-SIZE.yaml"
 )
+TO_A_HUB = RunBy("tests/publish/test_push.py", '"push", str(run), place, "--yes"')
 NETWORK = NotRun("needs a network: packages or a repository")
 OWN_DATA = RunBy("tests/starter/test_init.py", "next: `octomed plan recipe.yaml`")
 THESE_TESTS = NotRun("runs these very tests")
@@ -105,7 +106,22 @@ COMMANDS = {
     ("docs/curation.md", "octomed pack recipes/quickstart-curation.yaml"): HERE,
     ("docs/curation.md", "octomed report runs/quickstart-curation"): HERE,
     ("docs/report.md", "octomed report runs/quickstart"): HERE,
+    ("docs/report.md", "octomed report runs/quickstart --no-samples"): HERE,
+    ("docs/publish.md", "octomed push runs/quickstart hf://datasets/me/quickstart --dry-run"): HERE,
+    ("README.md", "octomed push runs/quickstart hf://datasets/me/quickstart --dry-run"): HERE,
+    ("docs/publish.md", "octomed push runs/quickstart hf://datasets/me/quickstart"): TO_A_HUB,
+    (
+        "docs/publish.md",
+        "octomed push runs/quickstart hf://datasets/me/quickstart --public --include rejects --yes",
+    ): TO_A_HUB,
+    ("docs/events.md", "octomed pack recipes/quickstart.yaml --json 2>events.jsonl >summary.json"): RunBy(
+        "tests/cli/test_events.py", '"pack", "quickstart.yaml", "--json"'
+    ),
+    ("docs/events.md", "octomed schema events > events.schema.json"): RunBy(
+        "tests/cli/test_events.py", '"schema", "events"'
+    ),
     ("docs/view.md", "pip install '.[view]'"): NETWORK,
+    ("README.md", "octomed view runs/quickstart"): RunBy("tests/view/test_guard.py", "started(run)"),
     ("docs/view.md", "octomed view runs/quickstart"): RunBy("tests/view/test_guard.py", "started(run)"),
     ("docs/own-data.md", "octomed init data/train.jsonl"): OWN_DATA,
     ("docs/own-data.md", "octomed plan recipe.yaml"): OWN_DATA,
@@ -351,6 +367,16 @@ def of_stores(text):
     return {(one.document, one.first_line) for one in found}
 
 
+def of_reports(text):
+    """Check what is shown of reports and cards, laid over a whole recipe, and return the snippets."""
+    found = [one for one in snippets() if one.language == "yaml" and one.document == "docs/report.md"]
+    whole = YAML(typ="safe").load(text)
+    for shown in found:
+        loaded = load_recipe(whole | YAML(typ="safe").load(shown.text), check_files=False)
+        assert loaded.report is not None or loaded.sources[0].license is not None
+    return {(one.document, one.first_line) for one in found}
+
+
 def test_the_recipes_of_the_documents_are_right(tmp_path, monkeypatch):
     monkeypatch.setenv("SIGNATURE", "sig=1")
     recipe = tmp_path / "my-run.yaml"
@@ -374,6 +400,8 @@ def test_the_recipes_of_the_documents_are_right(tmp_path, monkeypatch):
     known = {("README.md", "name: my-run"), ("docs/images.md", "name: my-images")}
     known.add(("CONTRIBUTING.md", first_line))
     known |= {(one.document, one.first_line) for one in of_training()}
+    known |= known_of_curation | of_stores(text) | of_reports(text)
+    assert {(one.document, one.first_line) for one in snippets() if one.language == "yaml"} == known
     known |= known_of_curation | of_stores(text)
     # tests/unit/test_coming_from.py and tests/distill/test_docs.py have those of these documents.
     others = {"docs/coming-from.md", "docs/distill.md"}

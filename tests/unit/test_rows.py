@@ -139,6 +139,7 @@ PARTS = {
     },
     "distilled": QUESTION
     | {
+        "id": "0f",
         "options": [{"label": "A", "text": "x"}, {"label": "B", "text": "y"}],
         "answer": "A",
         "responses": [BECAUSE | {"reasoning": "Hm."}],

@@ -10,14 +10,12 @@ import traceback
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
-from typer.completion import completion_init
 
-from octomed.cli.completion import COMPLETE
 from octomed.cli.pipes import outlive_readers
 from octomed.cli.signals import Stopped, received
 from octomed.cli.starting import leave_on_signals
 from octomed.cli.terminal import Interrupted, log, log_event, out, show_error, want_events
-from octomed.cli.verbs import SETTINGS, Verbs
+from octomed.cli.verbs import COMPLETE, SETTINGS, Verbs
 from octomed.errors import InternalError, OctomedError, RecipeError
 
 if TYPE_CHECKING:
@@ -113,10 +111,11 @@ def run(arguments: Sequence[str]) -> int:
     json_lines = "--json" in arguments
     want_events(json_lines)
     verb, began = next(iter(arguments), ""), time.monotonic()
-    if verb in LONG:
+    told = json_lines and verb in LONG  # what says the version loads the extension
+    if told:
         log_event("begin", verb=verb, version=_octomed_version())
     code = _run(arguments, json_lines=json_lines)
-    if verb in LONG:
+    if told:
         log_event("end", verb=verb, exit_code=code, seconds=round(time.monotonic() - began, 3))
     return code
 
@@ -124,6 +123,8 @@ def run(arguments: Sequence[str]) -> int:
 def _run(arguments: Sequence[str], *, json_lines: bool) -> int:
     command: Any = typer.main.get_command(app)
     if COMPLETE in os.environ:
+        from typer.completion import completion_init  # type: ignore[attr-defined]
+
         completion_init()
     try:
         code = command.main(list(arguments) or ["--help"], prog_name="octomed", standalone_mode=False)

@@ -8,9 +8,7 @@ from typing import Annotated
 import typer
 
 from octomed.cli.terminal import out_lines
-
-COMPLETE = "_OCTOMED_COMPLETE"
-"""Variable of the environment by which a shell asks for words."""
+from octomed.cli.verbs import COMPLETE
 
 
 class Shell(str, Enum):

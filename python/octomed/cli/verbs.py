@@ -41,6 +41,9 @@ VERBS = {
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 """Of the program and of each verb."""
 
+COMPLETE = "_OCTOMED_COMPLETE"
+"""Variable of the environment by which a shell asks for words."""
+
 
 class _Commands(Mapping[str, Any]):
     """The verbs as typer's commands, each made when it is asked for."""

@@ -13,8 +13,8 @@ from octomed.pipeline.inputs.nearest_format import suiting_formats
 from octomed.pipeline.inputs.read import blocks_of
 from octomed.pipeline.inputs.scanned import Ahead
 from octomed.pipeline.inputs.tasks import tasks_of
-from octomed.pipeline.models.model import find_model, read_template
-from octomed.pipeline.planning.image_settings import check_images, image_settings, usable
+from octomed.pipeline.planning.image_settings import image_settings
+from octomed.pipeline.planning.resolving import resolved
 from octomed.recipe.formats import curated_mapping_of, is_left_out
 from octomed.recipe.inputs import find_inputs
 from octomed.recipe.presets import load_preset
@@ -104,8 +104,9 @@ class Questions:
 
     def __init__(self, recipe: Recipe) -> None:
         self._recipe = recipe
-        files = find_inputs(recipe).files
-        self._readers = _readers(recipe, files)
+        inputs = find_inputs(recipe)
+        refuse_held_out(recipe, inputs.splits, even_if_mapped=True)
+        self._readers = _readers(recipe, inputs.files)
 
     def __iter__(self) -> Iterator[Question | Refused]:
         """Yield the questions in the order of sources, files and rows, and why others are not asked."""
@@ -136,21 +137,9 @@ def _of_file(reader: _Reader, file: InputFile) -> Iterator[Question | Refused]:
 
 
 def _readers(recipe: Recipe, files: list[InputFile]) -> tuple[_Reader, ...]:
-    base = recipe.file.parent
-    chosen_at = recipe.written_at("model" if recipe.template is None else "template")
-    with located(chosen_at):
-        chosen = read_template(recipe.template, base=base)
-    with located(recipe.written_at("model")):
-        model = find_model(recipe.model, chosen, base=base)
-    with located(recipe.written_at("model"), key="model"):
-        tokenizer = model.tokenizer()
-    with located(chosen_at):
-        template = model.chat_template(tokenizer)
-    vision = usable(model.vision, tokenizer)
-    check_images(recipe, vision)
-    refuse_held_out(recipe, {})
+    _, text, vision = resolved(recipe)
     readers: list[_Reader] = []
-    judged = {**curated_mapping_of(_SAMPLE), "images": None, "image_columns": []}
+    judged = {**curated_mapping_of(_SAMPLE), "id": None, "images": None, "image_columns": []}
     judged = {key: value for key, value in judged.items() if value is not None}
     beside: _octomed.Scanner | None = None
     for index, source in enumerate(recipe.sources):
@@ -162,9 +151,9 @@ def _readers(recipe: Recipe, files: list[InputFile]) -> tuple[_Reader, ...]:
         prompt = _octomed.Prompt(recipe.prompt or layout)
         scanner = _octomed.Scanner(
             mapping,
-            template,
+            text.template,
             prompt,
-            tokenizer,
+            text.tokenizer,
             system=recipe.system,
             images=image_settings(recipe, source, vision.family),
             curation=curation or None,
@@ -173,9 +162,9 @@ def _readers(recipe: Recipe, files: list[InputFile]) -> tuple[_Reader, ...]:
         beside = beside or scanner
         judge = _octomed.Scanner(
             _octomed.Mapping(judged),
-            template,
+            text.template,
             _octomed.Prompt(),
-            tokenizer,
+            text.tokenizer,
             system=recipe.system,
             curation=curation or None,
             beside=beside,

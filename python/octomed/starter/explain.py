@@ -106,7 +106,7 @@ def _classes() -> dict[str, type[Exception]]:
 def _codes() -> dict[int, str]:
     said = dict(EXIT_CODES)
     for one in _classes().values():
-        if OctomedError in one.__bases__:
+        if issubclass(one, OctomedError) and OctomedError in one.__bases__:
             said.setdefault(one.exit_code, _first_line(one))
     return said
 
@@ -177,8 +177,8 @@ def matching_keys(word: str) -> list[Key]:
 
     Examples
     --------
-    >>> [[key.name for key in matching_keys(word)] for word in ("sources.medqa.path", "capacity")]
-    [['sources.NAME.path'], ['pack.capacity']]
+    >>> [matching_keys(word)[0].name for word in ("sources.medqa.path", "capacity")]
+    ['sources.NAME.path', 'pack.capacity']
     """
     parts = word.split(".")
     exact = [key for key in keys().values() if _is_key(key.name.split("."), parts)]

@@ -333,7 +333,7 @@ proptest! {
         let header = read_header(&bytes);
         let image = decode(&bytes, &rules);
         let hash = image.as_ref().map(octomed_vision::Image::pixel_hash);
-        prop_assert_eq!(pixel_hash(&bytes, &rules).as_ref(), hash.as_ref().map_err(|error| *error));
+        prop_assert_eq!(pixel_hash(&bytes, &rules), hash.map_err(Clone::clone));
         if let Ok(image) = &image {
             prop_assert_eq!(header.map(|header| header.upright()), Ok((image.height, image.width)));
             prop_assert_eq!(image.pixels.len() as u64, 3 * u64::from(image.height) * u64::from(image.width));

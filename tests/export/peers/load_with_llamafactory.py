@@ -1,4 +1,4 @@
-"""Load an export with LLaMA-Factory's own loader: `python load_with_llamafactory.py FOLDER NAME` prints rows as JSON."""
+"""Load an export with LLaMA-Factory's own loader: FOLDER NAME; rows are printed as JSON."""
 
 import importlib.machinery
 import json
@@ -22,4 +22,5 @@ rows = _load_single_dataset(found, model, data, training)
 for row in rows:
     images = [one if isinstance(one, str) else "bytes" for one in row["_images"] or []]
     said = [row["_system"], *(turn["content"] for turn in [*row["_prompt"], *row["_response"]])]
-    print("ROW", json.dumps({"said": said, "images": images}))
+    found = {"said": said, "images": images}
+    sys.stdout.write("ROW " + json.dumps(found) + "\n")

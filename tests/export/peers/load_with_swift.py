@@ -1,4 +1,4 @@
-"""Load an export with ms-swift's own loader: `python load_with_swift.py FILE` prints rows as JSON."""
+"""Load an export with ms-swift's own loader: FILE; rows are printed as JSON."""
 
 import json
 import sys
@@ -9,4 +9,6 @@ rows, _ = load_dataset(sys.argv[1], split_dataset_ratio=0, num_proc=1, load_from
 for row in rows:
     said = [turn["content"] for turn in row["messages"]]
     losses = [turn.get("loss") for turn in row["messages"]]
-    print("ROW", json.dumps({"said": said, "losses": losses, "images": len(row.get("images") or [])}))
+    sys.stdout.write(
+        f"ROW {json.dumps({'said': said, 'losses': losses, 'images': len(row.get('images') or [])})}\n"
+    )

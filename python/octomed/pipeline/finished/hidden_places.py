@@ -41,6 +41,7 @@ def hidden_places(folder: Path, run: RunFile) -> frozenset[tuple[str, str, int]]
 
     Examples
     --------
+    >>> from pathlib import Path
     >>> from octomed.run_file import RunFile
     >>> hidden_places(Path("runs/quickstart"), RunFile(streams={}))
     frozenset()

@@ -162,7 +162,7 @@ def _problem(
     )
 
 
-def refuse_held_out(recipe: Recipe, splits: Dict[str, set[str]]) -> None:
+def refuse_held_out(recipe: Recipe, splits: Dict[str, set[str]], *, even_if_mapped: bool = False) -> None:
     """Refuse to learn the right answers of a test split, unless the recipe maps what is learned itself.
 
     Parameters
@@ -171,6 +171,8 @@ def refuse_held_out(recipe: Recipe, splits: Dict[str, set[str]]) -> None:
         The recipe, each source with its format.
     splits
         Splits that are read, by source.
+    even_if_mapped
+        Whether it is refused then, too: where a teacher is asked, nothing of a row but its question is read.
 
     Raises
     ------
@@ -181,12 +183,15 @@ def refuse_held_out(recipe: Recipe, splits: Dict[str, set[str]]) -> None:
     for index, source in enumerate(recipe.sources):
         own = source.format if isinstance(source.format, Mapping) else None
         name = own.preset if own is not None else source.format
-        if not isinstance(name, str) or (own is not None and (own.response or own.responses)):
+        maps = own is not None and bool(own.response or own.responses)
+        if not isinstance(name, str) or (maps and not even_if_mapped):
             continue
         if held := sorted(held_out_splits(name) & splits.get(source.name, set())):
             place = recipe.written_at("sources", index, "path")
             message = f"source `{source.name}` reads the {held[0]} split of `{name}`, an evaluation set"
-            hint = f"read another one, or map what is learned: `format: {{preset: {name}, response: …}}`"
+            hint = "read another one"
+            if not even_if_mapped:
+                hint += f", or map what is learned: `format: {{preset: {name}, response: …}}`"
             problems.append(Problem(place, message, hint))
     if problems:
         raise RecipeProblems(problems)

@@ -54,8 +54,6 @@ def near_formats(columns: Sequence[str], *, but: str | None = None) -> tuple[Nea
     """
     found = []
     for name, mapping in _mappings().items():
-        if (telling := telling_columns(name)) and telling.isdisjoint(columns):
-            continue
         missing, required, _ = _octomed.mapped_columns(mapping, list(columns))
         if name != but and len(missing) <= _MOST_MISSING and len(missing) < required:
             found.append(NearFormat(name, tuple(missing)))

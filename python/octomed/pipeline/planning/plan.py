@@ -23,17 +23,15 @@ from octomed.pipeline.inputs.read import blocks_of
 from octomed.pipeline.inputs.responses import as_source, rates_of, tables_among
 from octomed.pipeline.inputs.selection import Lists, PassRate, Rated, lists_of, selection_settings
 from octomed.pipeline.inputs.tasks import Task, tasks_of
-from octomed.pipeline.models.model import BUILTIN_TEMPLATES, ResolvedModel, find_model, read_template
 from octomed.pipeline.planning.image_settings import (
     check_evaluation_images,
-    check_images,
     image_settings,
     images_key,
     may_have_images,
     tasks_of_images,
-    usable,
     vision_record,
 )
+from octomed.pipeline.planning.resolving import resolved
 from octomed.recipe.input_file import InputFile, Inputs, names_rows
 from octomed.recipe.inputs import find_inputs
 from octomed.recipe.kinds import COLUMNAR, KINDS
@@ -57,6 +55,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from octomed.filter_record import FilterRecord
+    from octomed.pipeline.models.model import ResolvedModel
     from octomed.recipe.schema import Recipe
     from octomed.run_file import Vision
     from octomed.store_files import TaskRecord
@@ -65,10 +64,6 @@ if TYPE_CHECKING:
 _PROMPT_HINT = (
     "a prompt is a minijinja template, `{{ question }}` for instance; docs/recipe.md has its variables"
 )
-_TEMPLATE_HINT = "leave `template` out for the model's own, or name a built-in one: " + ", ".join(
-    f"`{name}`" for name in BUILTIN_TEMPLATES
-)
-
 _NAMES_SHOWN = 3
 
 
@@ -305,25 +300,13 @@ def plan(recipe: Recipe, recorded: Recorded | None = None, filters: tuple[Filter
     """
     if any(KINDS.get(Path(path).suffix) in COLUMNAR for source in recipe.sources for path in source.path):
         helper.start()
-    base = recipe.file.parent
-    chosen_at = recipe.written_at("model" if recipe.template is None else "template")
-    with located(chosen_at):
-        chosen = read_template(recipe.template, base=base)
-    with located(recipe.written_at("model")):
-        model = find_model(recipe.model, chosen, base=base)
-    with located(recipe.written_at("model"), key="model"):
-        tokenizer = model.tokenizer()
-    with located(chosen_at, hint=_TEMPLATE_HINT):
-        template = model.chat_template(tokenizer)
-    vision = usable(model.vision, tokenizer)
-    check_images(recipe, vision)
+    model, text, vision = resolved(recipe)
     files: dict[str, list[InputFile]] = {source.name: [] for source in recipe.sources}
     inputs = find_inputs(recipe) if recorded is None else recorded.inputs(recipe)
     recipe, found_formats = with_found_formats(recipe, inputs.files)
     refuse_held_out(recipe, inputs.splits)
     for file in inputs.files:
         files[file.source].append(file)
-    text = Text(tokenizer, template)
 
     def rates_of_rows(paths: Sequence[str]) -> list[PassRate]:
         """Read another model's responses as a source of their own."""
@@ -345,11 +328,11 @@ def plan(recipe: Recipe, recorded: Recorded | None = None, filters: tuple[Filter
     return Plan(
         recipe,
         model,
-        tokenizer,
+        text.tokenizer,
         tuple(sources),
         inputs,
-        template.content_hash,
-        None if vision.family is None else vision_record(recipe, vision.family, tokenizer),
+        text.template.content_hash,
+        None if vision.family is None else vision_record(recipe, vision.family, text.tokenizer),
         tuple(found_formats),
         lists,
         _evaluation(recipe, vision.family),
