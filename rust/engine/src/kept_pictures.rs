@@ -147,7 +147,7 @@ mod tests {
     fn facts(number: u64) -> PictureFacts {
         PictureFacts {
             pixel_hash: number.wrapping_mul(3),
-            dhash: (number % 2 == 0).then_some(number),
+            dhash: number.is_multiple_of(2).then_some(number),
             gray: vec![number as u8; number as usize % 5],
         }
     }

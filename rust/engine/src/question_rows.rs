@@ -62,10 +62,6 @@ pub struct QuestionRow {
 
 /// What becomes of a row that may be asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nearly all rows ask something, and few are kept at a time"
-)]
 pub enum QuestionFinding {
     /// It asks something.
     Row(QuestionRow),
