@@ -81,12 +81,12 @@ def test_machines_read_json(clinic):
     assert summary["sums_agree"] is True
     assert summary["next_command"] == "octomed verify runs/quickstart"
     failed = run(clinic, "pack", "none.yaml", "--json")
-    (event,) = [json.loads(line) for line in failed.stderr.splitlines()]
-    assert (event["event"], failed.returncode) == ("error", 2)
+    events = [json.loads(line)["event"] for line in failed.stderr.splitlines()]
+    assert (events, failed.returncode) == (["begin", "error", "end"], 2)
     (clinic / "sample/chains.json").write_text("[{]")
     failed = run(clinic, "pack", "quickstart.yaml", "--json", "--replace")
     events = [json.loads(line)["event"] for line in failed.stderr.splitlines()]
-    assert (events[-2:], failed.returncode) == (["stage_stopped", "error"], 3)
+    assert (events[-3:], failed.returncode) == (["stage_stopped", "error", "end"], 3)
     assert "stage_done" not in events
 
 

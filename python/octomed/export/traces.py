@@ -83,6 +83,7 @@ def traces_of(
     Examples
     --------
     >>> import octomed
+    >>> from pathlib import Path
     >>> _ = Path("rows.jsonl").write_text('{"prompt": "2 + 2?", "completion": "4"}')
     >>> source = {"name": "sums", "path": "rows.jsonl", "format": "prompt-completion"}
     >>> recipe = {"name": "sums", "model": "qwen2.5", "sources": [source], "output": {"path": "run"}}
@@ -131,7 +132,7 @@ def _readers(run: RunFile) -> dict[tuple[str, str], _Reader]:
     try:
         planned = plan(recipe, RecordedInputs(run, run.run.planned, frozenset(standing)))
     except (RecipeError, DataError) as error:
-        raise type(error)(f"the sources cannot be read as they were: {error.message}", _IN_PACKS) from error
+        raise DataError(f"the sources cannot be read as they were: {error.message}", _IN_PACKS) from error
     if run.tokenizer.content_hash != planned.tokenizer.content_hash:
         raise RecipeError(f"the tokenizer of `{recipe.model}` is not the one that packed this run", _IN_PACKS)
     readers: dict[tuple[str, str], _Reader] = {}

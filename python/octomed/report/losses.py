@@ -9,7 +9,7 @@ from octomed.report import units
 from octomed.run_file import accounts_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from octomed.run_file import ClassCount, SourceCounts
 
@@ -53,7 +53,11 @@ _ONLY_PICTURES = (
 
 
 def large_losses(
-    sources: Mapping[str, object], *, capacity: int, tolerated: Mapping[str, float] | None = None
+    sources: Mapping[str, object],
+    *,
+    capacity: int,
+    tolerated: Mapping[str, float] | None = None,
+    filters: Collection[str] = (),
 ) -> list[str]:
     """Return a line for each loss of more than 5 % of a source's rows or traces; what rules ask for is none.
 
@@ -67,12 +71,14 @@ def large_losses(
         Tokens that a pack holds.
     tolerated
         Share of unreadable rows that the recipe tolerates of each source (`max_unreadable`).
+    filters
+        Names of the run's own filters, which are reasons.
     """
     shares = tolerated or {}
     return [
         line
         for name, account in accounts_of(sources).items()
-        for line in _losses(name, account, capacity, shares.get(name, 0.0))
+        for line in _losses(name, account, capacity, shares.get(name, 0.0), _ASKED_FOR.union(filters))
     ]
 
 
@@ -109,7 +115,9 @@ def makes_unreadable(reason: str) -> bool:
     return bool(_octomed.REASONS.get(reason, True))
 
 
-def _losses(name: str, account: SourceCounts, capacity: int, tolerated: float) -> Iterator[str]:
+def _losses(
+    name: str, account: SourceCounts, capacity: int, tolerated: float, asked_for: frozenset[str]
+) -> Iterator[str]:
     rows, traces, refused = account.rows, account.traces, account.rows_refused
     key = f"`sources.{name}.format`"
     unreadable, without = account.rows_unreadable, account.rows_without_trace
@@ -124,15 +132,10 @@ def _losses(name: str, account: SourceCounts, capacity: int, tolerated: float) -
         advice = _ONLY_PICTURES.format(format=key) if only_pictures else f"look at {key}"
         yield f"source `{name}`: {share} are without a trace ({reasons}): {advice}"
     for reason, number in account.rejected.items():
-        if not _is_asked_for(reason) and _large(number, traces):
+        if reason not in asked_for and _large(number, traces):
             advice = _ADVICE.get(reason, f"{reason}: look at {{format}}")
             advice = advice.format(capacity=units.count(capacity), format=key)
             yield f"source `{name}`: {_share(number, traces, 'traces')} are rejected as `{reason}`, {advice}"
-
-
-def _is_asked_for(reason: str) -> bool:
-    """Tell whether a reason is of a rule of the recipe, or of a filter of the user's own."""
-    return reason in _ASKED_FOR or reason not in _octomed.VERDICTS
 
 
 def _large(part: int, whole: int) -> bool:

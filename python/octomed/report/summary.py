@@ -255,7 +255,9 @@ class Summary:
     @property
     def warnings(self) -> list[str]:
         """Large losses and classes of which nothing is left, each with the key to look at."""
-        losses = large_losses(self.sources, capacity=self.capacity, tolerated=self.tolerated)
+        losses = large_losses(
+            self.sources, capacity=self.capacity, tolerated=self.tolerated, filters=self.filters
+        )
         return [*losses, *emptied_classes(self.classes)]
 
     @property

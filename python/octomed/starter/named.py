@@ -129,6 +129,7 @@ def literal(path: str) -> str:
 
     Examples
     --------
+    >>> _ = Path("costs [in $].csv").touch()
     >>> literal("costs [in $].csv")
     'costs [[]in $$].csv'
     """
