@@ -15,7 +15,7 @@ use octomed_trace::{Block, JsonLinesCutter, Mapping, Numbering};
 use crate::{BlockOrigin, EngineError, FilterBatch, FilterOrigin, Filtered, LeftOut, Scanner};
 
 const ROWS: &str = r#"{"q": "Why?", "s": ["So.", " ", "Thus."]}
-{"q": 3, "s": ["Refused."]}
+{"s": ["Refused: it asks nothing."]}
 {"q": "Who?", "s": ["Nobody."]}
 "#;
 
