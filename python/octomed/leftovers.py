@@ -10,7 +10,15 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from octomed.file_names import FILES_OF_STREAM, FILES_OF_TABLES, REPAIR, RUN_FILE, STREAM_FOLDERS
+from octomed.file_names import (
+    CARD,
+    FILES_OF_STREAM,
+    FILES_OF_TABLES,
+    REPAIR,
+    REPORT,
+    RUN_FILE,
+    STREAM_FOLDERS,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -75,7 +83,8 @@ def is_of_run(path: Path) -> bool:
         return False
     names = _names_in(path.name)
     if names is None or not path.is_dir():
-        return path.is_file() and path.name == RUN_FILE
+        # The pages are never written over where somebody else's hand is in them (`output/pages.py`).
+        return path.is_file() and path.name in {RUN_FILE, REPORT, CARD}
     every = re.compile(rf"{names}|{_of_today(names).pattern}|{_of_old(names).pattern}")
     return all(
         entry.is_file(follow_symlinks=False) and every.fullmatch(entry.name) for entry in os.scandir(path)

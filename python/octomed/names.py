@@ -54,6 +54,10 @@ _ADDRESS = re.compile(
 )
 
 
+_WITH_WILDCARDS = frozenset({"s3", "gs", "gcs", "az", "azure", "abfs", "abfss", "hf", "file"})
+"""Schemes whose addresses may have a `?` that is a wildcard; elsewhere a query begins there."""
+
+
 def without_secrets(text: str) -> str:
     """Return a text without the userinfo and the query of the addresses in it: signed ones hold keys.
 
@@ -75,8 +79,8 @@ def without_secrets(text: str) -> str:
 
 def _cut(found: re.Match[str]) -> str:
     rest = found["rest"] or ""
-    of_web = found["scheme"].lower() in {"http", "https"}
-    kept = "" if of_web or rest.startswith("#") or "=" in rest else rest
+    has_wildcards = found["scheme"].lower() in _WITH_WILDCARDS
+    kept = rest if has_wildcards and not rest.startswith("#") and "=" not in rest else ""
     return f"{found['scheme']}://{found['path']}{kept}"
 
 

@@ -109,7 +109,7 @@ def test_what_else_lies_there_is_named(far):
         "len-00256/shard.00099.mds.zstd",
         "len-00128/index.json",
     }
-    assert verified.not_covered == ("README.md", "mine/")
+    assert verified.not_covered == ("README.md", "mine/", "report.html")
 
 
 def test_little_of_a_run_is_on_this_disk(far, scratch, monkeypatch):

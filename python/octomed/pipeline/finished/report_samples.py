@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from octomed.errors import OctomedError
+from octomed.names import without_secrets
 from octomed.pipeline.finished.hidden_places import (
     NEVER_SHOWN,
     hidden_places,
@@ -133,7 +134,7 @@ def _sample(run: RunFile, tokenizer: _octomed.Tokenizer, row: dict[str, Any], id
     begin, length = row["offset"], row["length"]
     place = f"{row['source']}/{row['file']} row {row['row']} sample {row['sample']}"
     text = document_text(run, tokenizer, ids[begin : begin + min(length, _MOST_CHARACTERS)])
-    return Sample("kept", place, f"{length:,} tokens", _cut(text), str(row["source"]))
+    return Sample("kept", place, f"{length:,} tokens", _cut(without_secrets(text)), str(row["source"]))
 
 
 def _documents(folder: Path, run: RunFile, stream: str, packs: range) -> list[dict[str, Any]]:
@@ -180,7 +181,8 @@ def _add_rejects(folder: Path, chosen: list[Reject], found: Samples) -> None:
         read = 0
         try:
             for reject, text in rows.texts(of_source, most_bytes=most):
-                narrowed = _cut(_narrowed(text, reject.sample))
+                # Addresses in a row may be signed.
+                narrowed = _cut(without_secrets(_narrowed(text, reject.sample)))
                 found.shown.append(Sample(reject.reason, reject.place, reject.detail, narrowed, source))
                 read += 1
         except OctomedError as error:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from octomed import _octomed
 from octomed.errors import RecipeError
-from octomed.file_names import is_name_of_run
+from octomed.file_names import CARD, REPORT, is_name_of_run
 from octomed.leftovers import is_temporary
 from octomed.names import shown
 from octomed.pipeline.output.manifest_file import MANIFEST, MISSING, NAME, ManifestFile
@@ -181,7 +181,11 @@ class Target:
             return
         damaged = isinstance(manifest, Damaged)
         names = (one.name for one in self.store.listed())
-        foreign = (name for name in names if not _own(name) and not (damaged and is_name_of_run(name)))
+        foreign = (
+            name
+            for name in names
+            if not _own(name) and not (damaged and (is_name_of_run(name) or name in {REPORT, CARD}))
+        )
         name = next(foreign, None)
         if name is None:
             return
