@@ -109,7 +109,8 @@ def test_a_signal_that_is_ignored_stays_so(small, undisturbed):
 def test_with_json_the_event_has_the_resuming_command(small):
     command = [sys.executable, "-c", STOPPED_IN_A_PLAN, "pack", str(small), "--json"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ)
-    event = json.loads(done.stderr.splitlines()[-1])
+    events = [json.loads(line) for line in done.stderr.splitlines()]
+    (event,) = [one for one in events if one["event"] == "error"]
     assert done.returncode == 143
     assert event["message"] == "stopped by SIGTERM: finished work is kept and reused"
     assert event["resume"] == f"octomed pack {small}"

@@ -41,6 +41,10 @@ if TYPE_CHECKING:
     from octomed.run_file import RunFile
 
 _MOST_SAMPLES = 120
+_TOO_LARGE = frozenset({"row_too_large"})
+"""Reasons whose rows are not read again: what they were left out for would be in memory."""
+_MOST_PARSED = 2**20
+"""Characters of a row that is taken apart: values of Python are many times as large."""
 _MOST_CHARACTERS = 4_000
 _SHARDS, _PACKS = 2, 4
 """Shards of a stream, and packs of each of these, that packed traces are looked for in."""
@@ -201,7 +205,7 @@ def _chosen_rejects(folder: Path, run: RunFile, hidden: frozenset[tuple[str, str
     for name in table_names(store_of(folder), run, "rejects/"):
         for batch in batches_of(folder, name, columns):
             for key, rows in _first_of_each(batch):
-                if key[1] in NEVER_SHOWN:
+                if key[1] in NEVER_SHOWN or key[1] in _TOO_LARGE:
                     continue
                 listed = smallest.setdefault(key, [])
                 seen = [row for row in rows if not (searched_alone and row["sample"] is None)]
@@ -249,7 +253,9 @@ def _cut(text: str) -> str:
 
 
 def _narrowed(text: str, sample: int | None) -> str:
-    """Return a row of many responses with the one that was left out alone."""
+    """Return a row of many responses with the one that was left out alone; a huge row as it is."""
+    if len(text) > _MOST_PARSED:
+        return text
     try:
         row = json.loads(text)
     except ValueError:
