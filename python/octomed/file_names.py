@@ -12,6 +12,8 @@ REPAIR = ".octomed-repair"
 
 REPORT = "report.html"
 CARD = "README.md"
+PAGES = (REPORT, CARD)
+"""Pages beside a run's files; the card's owner may change it."""
 """The pages beside a run's files, of which no digest is kept."""
 
 VALIDATION = "validation"

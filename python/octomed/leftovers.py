@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from octomed.file_names import (
-    CARD,
     FILES_OF_STREAM,
     FILES_OF_TABLES,
+    PAGES,
     REPAIR,
-    REPORT,
     RUN_FILE,
     STREAM_FOLDERS,
 )
@@ -84,7 +83,7 @@ def is_of_run(path: Path) -> bool:
     names = _names_in(path.name)
     if names is None or not path.is_dir():
         # The pages are never written over where somebody else's hand is in them (`output/pages.py`).
-        return path.is_file() and path.name in {RUN_FILE, REPORT, CARD}
+        return path.is_file() and path.name in {RUN_FILE, *PAGES}
     every = re.compile(rf"{names}|{_of_today(names).pattern}|{_of_old(names).pattern}")
     return all(
         entry.is_file(follow_symlinks=False) and every.fullmatch(entry.name) for entry in os.scandir(path)

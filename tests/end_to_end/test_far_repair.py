@@ -8,7 +8,7 @@ import time
 
 import octomed
 import pytest
-from octomed.pipeline.output.pages import PAGES
+from octomed.file_names import PAGES
 from octomed.stores.client import open_store
 
 from . import runs

@@ -10,7 +10,7 @@ import shutil
 import octomed
 import pytest
 from octomed.errors import OctomedError
-from octomed.pipeline.output.pages import PAGES
+from octomed.file_names import PAGES
 
 from tests import state_files
 

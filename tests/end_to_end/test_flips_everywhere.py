@@ -13,7 +13,7 @@ from pathlib import Path
 
 import octomed
 import pytest
-from octomed.pipeline.output.pages import PAGES
+from octomed.file_names import PAGES
 
 from . import runs
 

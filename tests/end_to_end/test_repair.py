@@ -13,10 +13,10 @@ import pytest
 from octomed import _octomed
 from octomed.cli.app import run as command_line
 from octomed.errors import DataError, OctomedError, RecipeError, StorageError
+from octomed.file_names import PAGES
 from octomed.pipeline.calls import work
 from octomed.pipeline.inputs import tasks
 from octomed.pipeline.inputs.read import blocks_of
-from octomed.pipeline.output.pages import PAGES
 from octomed.store import LocalStore
 
 from tests import state_files

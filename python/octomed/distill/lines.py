@@ -73,7 +73,7 @@ def sample_lines(
     question
         What the lines say of their question.
     asked
-        `key`, `teacher`, `prompt_hash` of what was asked.
+        `key` and `teacher` of what was asked.
     reply
         The reply; the first line has what it took.
     samples

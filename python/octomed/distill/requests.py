@@ -5,12 +5,15 @@ from __future__ import annotations
 import base64
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from octomed import _octomed
 from octomed.storage import content_key
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from octomed.distill.questions import Question
     from octomed.distill.schema import Teacher
 
@@ -34,12 +37,17 @@ class Ask:
     ----------
     key
         Content key of all of it, and of the model: equal keys ask the same.
-    body
-        The request's JSON.
+    write
+        Writes the request's JSON.
     """
 
     key: str
-    body: dict[str, Any]
+    write: Callable[[], dict[str, Any]]
+
+    @cached_property
+    def body(self) -> dict[str, Any]:
+        """The request's JSON, written when it is asked for: a question that has its samples needs none."""
+        return self.write()
 
     def several(self, samples: int) -> dict[str, Any]:
         """Return the request for this many samples at once."""
@@ -62,18 +70,20 @@ def ask_of(question: Question, teacher: Teacher) -> Ask:
     question, teacher
         Which, and whom.
     """
-    row = question.row_values
-    images = row.images
-    write = _anthropic if teacher.api == "anthropic" else _openai
-    body = {"model": teacher.model, **write(row.turns, [image for _, image in images]), **teacher.parameters}
+    turns = question.row_values.turns
+    images = [image for _, image in question.row_values.images]
+    written = _anthropic if teacher.api == "anthropic" else _openai
     named = {
         "model": teacher.model,
         "api": teacher.api,
-        "turns": [[role, list(parts)] for role, parts in row.turns],
-        "images": [_octomed.digest(image) for _, image in images],
+        "turns": [[role, list(parts)] for role, parts in turns],
+        "images": [_octomed.digest(image) for image in images],
         "parameters": teacher.parameters,
     }
-    return Ask(content_key(named), body)
+    return Ask(
+        content_key(named),
+        lambda: {"model": teacher.model, **written(turns, images), **teacher.parameters},
+    )
 
 
 def kind_of(image: bytes) -> str:

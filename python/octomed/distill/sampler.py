@@ -85,7 +85,6 @@ class Sampler:
         self._judge_of, self._counts = judge_of, counts
         self._several = settings.teacher.several
         self._hopeless = 0
-        self._hopeless_for = ""
 
     async def sample(self, question: Question) -> None:
         """Ask a question until it has its samples.

@@ -39,11 +39,7 @@ def batches_of(folder: Path, name: str, columns: list[str] | None = None) -> Ite
     DataError
         When the table is missing or damaged.
     """
-    with (
-        _readable(folder, name),
-        StoredFile(store_of(folder), name) as file,
-        pq.ParquetFile(file) as table,
-    ):
+    with _opened(folder, name) as table:
         yield from table.iter_batches(columns=columns)
 
 
@@ -60,11 +56,7 @@ def schema_of(folder: Path, name: str) -> pa.Schema:
     DataError
         When the table is missing or damaged.
     """
-    with (
-        _readable(folder, name),
-        StoredFile(store_of(folder), name) as file,
-        pq.ParquetFile(file) as table,
-    ):
+    with _opened(folder, name) as table:
         return table.schema_arrow
 
 
@@ -88,6 +80,16 @@ def rows_where(
     with _readable(folder, name), StoredFile(store_of(folder), name) as file:
         rows: list[dict[str, Any]] = pq.read_table(file, columns=columns, filters=wanted).to_pylist()
         return rows
+
+
+@contextlib.contextmanager
+def _opened(folder: Path, name: str) -> Iterator[pq.ParquetFile]:
+    with (
+        _readable(folder, name),
+        StoredFile(store_of(folder), name) as file,
+        pq.ParquetFile(file) as table,
+    ):
+        yield table
 
 
 @contextlib.contextmanager

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
     from octomed.store import Store
 
-PAGES = (REPORT, CARD)
-
 
 def put_pages(store: Store, pages: Mapping[str, str], place: str) -> list[str]:
     """Write pages beside a run; a card that was changed by hand stays.

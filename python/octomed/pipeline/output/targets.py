@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from octomed import _octomed
 from octomed.errors import RecipeError
-from octomed.file_names import CARD, REPORT, is_name_of_run
+from octomed.file_names import PAGES, is_name_of_run
 from octomed.leftovers import is_temporary
 from octomed.names import shown
 from octomed.pipeline.output.manifest_file import MANIFEST, MISSING, NAME, ManifestFile
@@ -184,7 +184,7 @@ class Target:
         foreign = (
             name
             for name in names
-            if not _own(name) and not (damaged and (is_name_of_run(name) or name in {REPORT, CARD}))
+            if not _own(name) and not (damaged and (is_name_of_run(name) or name in PAGES))
         )
         name = next(foreign, None)
         if name is None:

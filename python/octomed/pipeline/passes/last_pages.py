@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from octomed.commands import as_argument, shell_words
 from octomed.errors import OctomedError
+from octomed.file_names import PAGES
 from octomed.pipeline.finished.run_places import opened_run
-from octomed.pipeline.output.pages import PAGES, put_pages
+from octomed.pipeline.output.pages import put_pages
 from octomed.store import LocalStore
 
 if TYPE_CHECKING:
