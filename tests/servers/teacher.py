@@ -5,11 +5,10 @@ made to answer thousands of requests a second, so it speaks HTTP itself.
 
     python -m tests.servers.teacher --port 8765 --answers bench.science.teacher:answer
 
-has a function of one's own answer: it is called with the messages of the request as they came (`text_of` gives the
-text of a message's content, `images_of` the pictures of all), the sample's seed (a number, or None where the request
-has none; with `n` the seed of the first, the sample telling them apart) and the sample: how many samples of these
-messages were given before, or with a seed its place among the `n` of the request. It returns reasoning and answer,
-two texts.
+has a function of one's own answer: it is called with the messages of the request as they came (`text_of` gives
+the text of a message's content, `images_of` the pictures of all), the sample's seed (None where the request has
+none; with `n` it is that of the first) and the sample: how many samples of these messages were given before, or
+with a seed its place among the `n` of the request. It returns reasoning and answer, two texts.
 """
 
 from __future__ import annotations
