@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from octomed.commands import in_python
+from octomed.distill.one_source import keep_one_source
 from octomed.distill.schema import MODELS, Distillation
 from octomed.recipe.explain import problems_of
 from octomed.recipe.loader import recipe_of
@@ -56,7 +57,9 @@ class DistillRecipe:
         return Path(self.asked.output.path)
 
 
-def load_distill_recipe(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> DistillRecipe:
+def load_distill_recipe(
+    path: str | os.PathLike[str], overrides: Sequence[str] = (), *, source: str | None = None
+) -> DistillRecipe:
     """Read the recipe of a distillation.
 
     Parameters
@@ -65,6 +68,8 @@ def load_distill_recipe(path: str | os.PathLike[str], overrides: Sequence[str] =
         A YAML 1.2 file. Relative paths in it start at its folder.
     overrides : sequence of str
         `samples=4` and the like, put over the file's values in their order.
+    source : str
+        The only source that is asked, whose name stands for `{source}` in `output.path`; all if left out.
 
     Raises
     ------
@@ -94,6 +99,7 @@ def load_distill_recipe(path: str | os.PathLike[str], overrides: Sequence[str] =
         place = Place(document.origin, 1, 1)
         hint = "it begins with `name:`, `sources:` and `teacher:`"
         raise RecipeProblems([Problem(place, "a distillation is a mapping of keys to values", hint)])
+    keep_one_source(document, source)
     own = {key: value for key, value in values.items() if key in _OWN}
     shared = {"model": STUDENT, **{key: value for key, value in values.items() if key not in _OWN}}
     problems = _unused(shared, document)
