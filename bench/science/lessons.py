@@ -13,7 +13,7 @@ WALKED = 2
 
 def lesson(world: World, lots: random.Random) -> dict[str, Any]:
     """Return a lesson as a row of the format `octomed`."""
-    return lots.choices((_chains, _walks, _effects), (5, 3, 2))[0](world, lots)
+    return lots.choices((_chains, _walks, _effects), (6, 3, 1))[0](world, lots)
 
 
 def _chains(world: World, lots: random.Random) -> dict[str, Any]:

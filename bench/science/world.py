@@ -12,13 +12,13 @@ from dataclasses import dataclass
 
 STATES = ("calm", "fever", "chills", "pain", "fatigue", "cough", "rash", "thirst")
 ACTIONS = ("raises", "lowers", "turns", "shifts", "mirrors", "swaps")
-_HEADS = ("ber", "col", "dar", "fen", "gil", "hom", "jus", "kar", "lum", "mer")
+_HEADS = ("ber", "col", "dar", "fen", "gil", "hom")
 _TAILS = ("ab", "ec", "id", "ol", "um", "yx")
 LAYERS = 6
 WIDTH = len(_HEADS)
 MECHANISMS = tuple(f"{head}{tail}ase" for tail in _TAILS for head in _HEADS)
 DRUGS = tuple(f"{head}{tail}in" for tail in _TAILS[:4] for head in _HEADS)
-NEW_DRUGS = 10
+NEW_DRUGS = 6
 """So many drugs are in no question that is trained on; what they set off is in the lessons of the base model."""
 MOST_DRUGS = 3
 
@@ -110,7 +110,7 @@ def make_world(seed: int) -> World:
     drugs = list(DRUGS)
     lots.shuffle(drugs)  # nor one of a drug of its chain
     entry = {drug: lots.choice(layers[place % LAYERS]) for place, drug in enumerate(drugs)}
-    new = frozenset(lots.sample(drugs, NEW_DRUGS))
+    new = frozenset(drugs[:NEW_DRUGS])  # one of each length of chain
     action = {one: ACTIONS[place % len(ACTIONS)] for place, one in enumerate(lots.sample(names, len(names)))}
     return World(seed, _effects(lots), action, successor, entry, new)
 
