@@ -160,7 +160,7 @@ def load_asking(
     return asked, settings
 
 
-def _with_response(row_format: Any) -> Any:  # noqa: ANN401 any YAML value
+def with_response(row_format: Any) -> Any:  # noqa: ANN401 any YAML value
     """Return a row format as one of traces: rows that are asked need no response, and none is read."""
     mapping = {"preset": row_format} if isinstance(row_format, str) else row_format
     if not isinstance(mapping, dict) or mapping.keys() & {"response", "responses", "messages"}:
@@ -200,7 +200,7 @@ def _asked(
     kept = deepcopy({key: value for key, value in values.items() if key not in unused})
     for source in kept["sources"] if isinstance(kept.get("sources"), list) else ():
         if isinstance(source, dict) and "format" in source:
-            source["format"] = _with_response(source["format"])
+            source["format"] = with_response(source["format"])
     shared = replace(document, values=kept)
     try:
         recipe = recipe_of(shared, folder)
