@@ -1,0 +1,1 @@
+"""Evaluation of models by the paper's protocol."""
