@@ -65,7 +65,7 @@ async def answer_by_inspect(
         try:
             import inspect_ai  # noqa: PLC0415 an extra, which reads the environment when it is loaded
         except ImportError:
-            hint = "`pip install '.[evaluate]'`, in OctoMed's folder, or leave `harness` out"
+            hint = "`pip install '.[inspect]'`, in OctoMed's folder, or leave `harness` out"
             raise RecipeError("`harness: inspect` needs the package `inspect-ai`", hint) from None
         _draw_nothing()
         async with Endpoint(recipe.settings) as endpoint:
