@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from octomed.distill.replies import Reply, Sampled
-    from octomed.evaluate.questions import Item
+    from octomed.evaluate.items import Item
     from octomed.evaluate.schema import Evaluation
 
 _EXIT = "\n</think>\n\n"

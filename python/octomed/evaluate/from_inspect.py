@@ -14,7 +14,7 @@ from octomed.distill.requests import openai_messages
 from octomed.errors import OctomedError, RecipeError
 from octomed.evaluate.asking import Endpoint
 from octomed.evaluate.from_endpoint import Asker
-from octomed.evaluate.questions import Item
+from octomed.evaluate.items import Item
 from octomed.evaluate.scoring import Sample, majority, overlap_of, scored
 from octomed.storage import make_folder
 

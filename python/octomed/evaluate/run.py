@@ -12,9 +12,9 @@ from octomed.errors import DataError
 from octomed.evaluate.about import about_of, notes_of, rendered_of
 from octomed.evaluate.answer_file import ANSWERS, AnswerFile
 from octomed.evaluate.from_endpoint import answer_by_endpoint
+from octomed.evaluate.items import Item
 from octomed.evaluate.model_key import model_key
 from octomed.evaluate.progress import Progress
-from octomed.evaluate.questions import Benchmarks, Item, survey_of
 from octomed.evaluate.report_page import REPORT, report_page
 from octomed.evaluate.results import (
     QUESTIONS,
@@ -33,7 +33,8 @@ from octomed.store import LocalStore
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from octomed.evaluate.questions import Survey
+    from octomed.evaluate.items import Survey
+    from octomed.evaluate.questions import Benchmarks
     from octomed.evaluate.recipe import EvaluationRecipe
 
     Told = Callable[["Progress"], None]
@@ -94,6 +95,8 @@ def _loaded(
 
 
 def _evaluate(recipe: EvaluationRecipe, tell: Told) -> Results:
+    from octomed.evaluate.questions import Benchmarks, survey_of  # noqa: PLC0415 a long chain of imports
+
     output, mode = recipe.output, recipe.settings.output.mode
     benchmarks = Benchmarks(recipe, model_key(recipe.settings.model))
     survey = survey_of(recipe, benchmarks)
