@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,17 @@ class Scale:
 
 
 FULL = Scale()
-SMOKE = Scale(width=32, layers=1, heads=2, lessons=300, base_steps=3, questions=24, passes=1.0, tested=20, samples=(4, 16))
+SMOKE = Scale(
+    width=32,
+    layers=1,
+    heads=2,
+    lessons=300,
+    base_steps=3,
+    questions=24,
+    passes=1.0,
+    tested=20,
+    samples=(4, 16),
+)
 """Runs every step in seconds, and shows nothing."""
 
 
@@ -85,7 +98,7 @@ class Condition:
         """
         curate: dict[str, Any] = {
             "duplicates": {"exact": True},
-            "decontaminate": {"against": [against], "ngram": 4, "allow_loss": {"world": 0.5}},
+            "decontaminate": {"against": [against], "ngram": 7, "allow_loss": {"world": 0.5}},
             "traces_per_question": {"keep": min(self.traces, most), "by": "random"},
         }
         if self.accepted:
@@ -110,6 +123,19 @@ CLAIMS: dict[str, tuple[Condition, ...]] = {
     "acceptance": ACCEPTANCE,
     "direct": DIRECT,
 }
+
+
+def conditions_of(claims: Iterable[str]) -> list[Condition]:
+    """Return the conditions that claims compare, each once and those of the ladder first.
+
+    Parameters
+    ----------
+    claims
+        Names of `CLAIMS`.
+    """
+    return list(dict.fromkeys((*LADDER, *(one for claim in claims for one in CLAIMS[claim]))))
+
+
 SHORT = ("ladder", "length")
 """Claims of `make science`; `make science-all` has every one."""
 
