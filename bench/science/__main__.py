@@ -11,6 +11,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 from bench.science.conditions import CLAIMS, FULL, SHORT, SMOKE, conditions_of
 
@@ -65,11 +66,14 @@ def _one(words: argparse.Namespace) -> int:
 
     torch.set_num_threads(1)
     shutil.rmtree(words.work / f"seed-{words.one}", ignore_errors=True)
-    found = Seed(words.work / f"seed-{words.one}", words.one, SMOKE if words.smoke else FULL).run(
-        conditions_of(words.claims)
-    )
-    (words.work / f"seed-{words.one}.json").write_text(json.dumps(found), encoding="utf-8")
+    file = words.work / f"seed-{words.one}.json"
+    seed = Seed(words.work / f"seed-{words.one}", words.one, SMOKE if words.smoke else FULL)
+    seed.run(conditions_of(words.claims), lambda found: _keep(file, found))
     return 0
+
+
+def _keep(file: Path, found: dict[str, Any]) -> None:
+    file.write_text(json.dumps(found), encoding="utf-8")
 
 
 if __name__ == "__main__":

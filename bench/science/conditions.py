@@ -35,10 +35,10 @@ class Scale:
     layers: int = 3
     heads: int = 4
     lessons: int = 20_000
-    base_steps: int = 700
-    base_rate: float = 4e-3
+    base_steps: int = 600
+    base_rate: float = 6e-3
     questions: int = 300
-    passes: float = 3.0
+    passes: float = 2.0
     rate: float = 2e-3
     tested: int = 200
     samples: tuple[int, int] = (16, 64)

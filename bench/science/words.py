@@ -73,7 +73,7 @@ that share words with test questions.
 CLAIMS = {
     "ladder": """## More traces a question
 
-From one to four to sixteen accepted traces a question, the same questions, each trace learned three times; and one trace a question, learned as often
+From one to four to sixteen accepted traces a question, the same questions, each trace learned twice; and one trace a question, learned as often
 as makes the steps of sixteen. Every question has its one trace: it was asked again until one was accepted.
 """,
     "length": """## Length follows difficulty that nobody labelled
