@@ -13,7 +13,6 @@ from octomed.evaluate.paired import holm, interval_of, mcnemar, sign_flips
 
 @pytest.mark.parametrize(("questions", "spread"), [(30, 0.0), (30, 0.3), (200, 0.3), (200, 0.49)])
 def test_intervals_over_questions_and_seeds_cover(questions: int, spread: float) -> None:
-def test_intervals_over_questions_and_seeds_cover(questions: int, spread: float) -> None:
     draw = np.random.default_rng(7)
     held = 0
     for _ in range(600):

@@ -17,7 +17,7 @@ from tests.evaluate.conftest import FORMAT, recipe_values
 if TYPE_CHECKING:
     from tests.distill.conftest import FakeTeacher
 
-LAYOUT = "Q: {{ question }}{% for option in options %}\n{{ option.label }}) {{ option.text }}{% endfor %}"
+LAYOUT = "Q: {{ question }}{% for option in labelled_options %}\n{{ option }}{% endfor %}"
 
 
 def packed(folder: Path, *, against: list[str] | None = None, **keys: Any) -> Path:
@@ -53,7 +53,7 @@ def test_questions_are_asked_as_the_run_rendered_them(folder: Path, model: FakeT
     packed(folder)
     turns = run(folder, model, seeds=1).rendered["turns"]
     assert turns[0] == {"role": "system", "text": "Be careful."}
-    assert turns[1]["text"].startswith("Q: What is it, number 0?\nA) the right thing 0-0\nB) ")
+    assert turns[1]["text"].startswith("Q: What is it, number 0?\nA. the right thing 0-0\nB. ")
 
 
 def test_another_prompt_is_refused_unless_it_is_the_recipes_own(folder: Path, model: FakeTeacher) -> None:
