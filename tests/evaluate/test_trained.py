@@ -17,7 +17,7 @@ from tests.evaluate.conftest import FORMAT, recipe_values
 if TYPE_CHECKING:
     from tests.distill.conftest import FakeTeacher
 
-LAYOUT = "Q: {{ question }}{% for option in labelled_options %}\n{{ option }}{% endfor %}"
+LAYOUT = "Q: {{ question }}{% for option in labelled_options %}{{ '\\n' ~ option }}{% endfor %}"
 
 
 def packed(folder: Path, *, against: list[str] | None = None, **keys: Any) -> Path:
