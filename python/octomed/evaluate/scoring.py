@@ -30,6 +30,9 @@ _STATES: dict[str, State] = {
 form that the training run asks for is right, and counted apart."""
 
 
+_CUT = "length"
+
+
 @dataclass(frozen=True)
 class Sample:
     """A scored answer.
@@ -125,6 +128,8 @@ def _sample(
 ) -> Sample:
     refused = line.get("refused") is not None
     state: State = "refused" if refused else _STATES[verdict]
+    if verdict == "empty_response" and line.get("finish_reason") == _CUT:
+        state = "cut"  # in its reasoning, which its server keeps apart
     has_answer = state in {"right", "wrong"}
     score = float(state == "right")
     if overlap is not None and state not in {"refused", "cut"}:
