@@ -167,12 +167,17 @@ COMMANDS = {
             ONE_SOURCE.format("multimodal", "slake"),
             "octomed plan recipes/octomed-8m.yaml",
             "octomed pack recipes/octomed-8m.yaml",
+            "octomed evaluate recipes/evaluate/octomed-8m.yaml",
         )
     },
     **{
         (f"recipes/distill/octomed-8m-{kind}.yaml", ONE_SOURCE.format(kind, source)): PAPER_DATA
         for kind, source in (("text", "medmcqa"), ("multimodal", "slake"))
     },
+    (
+        "recipes/evaluate/octomed-8m.yaml",
+        "octomed evaluate recipes/evaluate/octomed-8m.yaml",
+    ): RunBy("tests/paper/test_evaluated.py", "evaluate/octomed-8m"),
     ("docs/octomed-8m.md", "pip install '.[distill]'"): NETWORK,
     **{
         ("docs/octomed-8m.md", command): PAPER_PAGE
