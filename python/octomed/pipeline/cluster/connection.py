@@ -28,10 +28,9 @@ def ray_module() -> Any:  # noqa: ANN401 a module
     ClusterError
         When it is not installed.
     """
-    # Without these it speaks to its makers, copies what `uv run` ran with, has 30 s to start, and warns of GPUs.
+    # Else it speaks to its makers, copies what `uv run` ran with, and warns of GPUs.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
-    os.environ.setdefault("RAY_raylet_start_wait_time_s", "120")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     try:
         import ray  # noqa: PLC0415 loads for a second, and only who asks for it has it

@@ -108,6 +108,7 @@ class Mapping(Generic[Result]):
         self._calls: dict[Any, _Call] = {}
         self._polls: dict[Any, tuple[Member, float]] = {}
         self._told_names: dict[int, set[str]] = {}
+        self._took_part: set[str] = set()
         self._next_poll = self._next_words = 0.0
 
     def results(self) -> Iterator[Result]:
@@ -120,7 +121,7 @@ class Mapping(Generic[Result]):
         """
         self._next_words = time.monotonic() + _SAY_SECONDS
         for member in self.team.members.values():
-            self.board.add(member.id, self.ways.slots_on(member))
+            self._take_in(member)
         while not self.board.is_done:
             self.check()
             self._look_for_nodes()
@@ -141,12 +142,16 @@ class Mapping(Generic[Result]):
     def _look_for_nodes(self) -> None:
         for member in self.team.look():
             self.say(f"node `{member.name}` takes part with {member.workers} threads")
-            self.board.add(member.id, self.ways.slots_on(member))
+            self._take_in(member)
         if not self.team.members and not self.team.may_come:
             raise ClusterError(
                 "no node of the cluster is left to work on",
                 "the lines before say why; start nodes (`ray start --address=…`), and run it again",
             )
+
+    def _take_in(self, member: Member) -> None:
+        self._took_part.add(member.id)
+        self.board.add(member.id, self.ways.slots_on(member))
 
     def _hand_out(self) -> None:
         for number, node in self.board.assign():
@@ -230,7 +235,7 @@ class Mapping(Generic[Result]):
         if _may_be_of_the_machine(error) and others:
             self._lose(call.member, f"could not go on: {_line(error)}", for_good=True)
             return
-        alone = len(self.team.members) + len(self.accounts.nodes) <= 2  # noqa: PLR2004 one node, in both
+        alone = len(self._took_part) == 1
         raise error if alone else on_node(error, call.member.name)
 
     def _lose(self, member: Member, why: str, *, for_good: bool = False) -> None:
