@@ -16,10 +16,14 @@ if TYPE_CHECKING:
 
 
 class FakeTeacher:
-    """A teacher at `endpoint`; `set(rate=0.2, kinds=["busy"])` changes its rules."""
+    """A teacher at `endpoint`; `set(rate=0.2, kinds=["busy"])` changes its rules.
 
-    def __init__(self) -> None:
+    Its answers are made up, or those of a function `MODULE:FUNCTION`.
+    """
+
+    def __init__(self, answers: str | None = None) -> None:
         command = [sys.executable, "-m", "tests.servers.teacher"]
+        command += ["--answers", answers] if answers else []
         place = Path(__file__).parents[2]
         self._process = subprocess.Popen(command, cwd=place, stdout=subprocess.PIPE, text=True)
         assert self._process.stdout is not None

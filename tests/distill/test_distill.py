@@ -12,17 +12,15 @@ import time
 from collections import Counter
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from octomed.distill.recipe import load_distill_recipe
 from octomed.distill.run import distill
 from octomed.errors import DataError, RecipeError, StorageError
 
-from tests.distill.conftest import questions, recipe_of, samples_in, write_rows
-
-if TYPE_CHECKING:
-    from tests.distill.conftest import FakeTeacher
+from tests.distill.conftest import FakeTeacher, questions, recipe_of, samples_in, write_rows
+from tests.servers.teacher import images_of, text_of
 
 
 def run(folder: Path, *overrides: str) -> Any:
@@ -391,3 +389,28 @@ def test_a_test_split_is_not_asked(folder: Path, teacher: FakeTeacher) -> None:
         run(folder)
     recipe_of(folder, teacher.endpoint, sources=[{**one, "split": ["train"]}])
     assert run(folder).samples == 4
+
+
+def told(messages: list[dict[str, Any]], seed: int | None, sample: int) -> tuple[str, str]:
+    """Answer as a function of one's own: with what it was called with."""
+    images = [len(image) for image in images_of(messages)]
+    return f"{seed} {sample} {images}", text_of(messages[-1]["content"])
+
+
+def test_a_function_of_ones_own_answers(tmp_path: Path) -> None:
+    write_rows(tmp_path / "questions.jsonl", questions(2))
+    made = FakeTeacher("tests.distill.test_distill:told")
+    try:
+        recipe_of(tmp_path, made.endpoint)
+        run(tmp_path)
+        lines = samples_in(tmp_path)
+        assert sorted(one["reasoning"] for one in lines) == sorted(2 * [f"None {k} []" for k in range(4)])
+        assert {one["response"].splitlines()[0] for one in lines} == {
+            "What is it, number 0?",
+            "What is it, number 1?",
+        }
+        run(tmp_path, "teacher.seeds=true", "output.path=seeded")
+        seeded = (tmp_path / "seeded/samples.jsonl").read_text()
+        assert len({json.loads(line)["reasoning"] for line in seeded.splitlines()}) == 8
+    finally:
+        made.stop()

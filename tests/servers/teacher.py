@@ -2,19 +2,33 @@
 
 What it answers follows from what it is asked and from the seed, or from a counter where there is none. It is
 made to answer thousands of requests a second, so it speaks HTTP itself.
+
+    python -m tests.servers.teacher --port 8765 --answers bench.science.teacher:answer
+
+has a function of one's own answer: it is called with the messages of the request as they came (`text_of` gives
+the text of a message's content, `images_of` the pictures of all), the sample's seed (None where the request has
+none; with `n` it is that of the first) and the sample: how many samples of these messages were given before, or
+with a seed its place among the `n` of the request. It returns reasoning and answer, two texts.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import base64
 import hashlib
+import importlib
 import json
 import random
 import re
 import sys
 from collections import Counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Answers = Callable[[list[dict[str, Any]], int | None, int], tuple[str, str]]
 
 _OPTION = re.compile(r"^([A-Z])\. (.*)$", re.MULTILINE)
 _STEPS = ("The history points one way", "The findings agree", "Another cause is less likely", "So it follows")
@@ -110,8 +124,9 @@ def _head(status: int, length: int, extra: dict[str, str]) -> bytes:
 class State:
     """Of all connections."""
 
-    def __init__(self) -> None:
+    def __init__(self, answers: Answers | None = None) -> None:
         self.rules = Rules()
+        self.answers = answers
         self.random = random.Random(1)
         self.requests = 0
         self.under_way = 0
@@ -195,9 +210,10 @@ class State:
         for place in range(number):
             self.samples += 1
             self.asked[named] += 1
-            has_seed = "seed" in values and rules.honours_seeds
-            draw = f"{values['seed']}-{place}" if has_seed else f"{self.asked[named]}"
-            choices.append(self._choice(messages, random.Random(f"{named} {draw}")))
+            seed = values.get("seed") if rules.honours_seeds else None
+            sample = self.asked[named] - 1 if seed is None else place
+            draw = f"{self.asked[named]}" if seed is None else f"{seed}-{place}"
+            choices.append(self._choice(messages, seed, sample, random.Random(f"{named} {draw}")))
         words = sum(len(one["reasoning"].split()) + len(one["text"].split()) for one in choices)
         asked = len(text.split())
         if path.endswith("/messages"):
@@ -227,9 +243,23 @@ class State:
             }
         return {"role": "assistant", "content": choice["text"], self.rules.reasoning: choice["reasoning"]}
 
-    def _choice(self, messages: list[dict[str, Any]], lots: random.Random) -> dict[str, str]:
+    def _choice(
+        self, messages: list[dict[str, Any]], seed: int | None, sample: int, lots: random.Random
+    ) -> dict[str, str]:
         rules = self.rules
-        asked = _text_of(messages[-1]["content"]) if messages else ""
+        if self.answers is None:
+            steps, text = self._made_up(messages, lots)
+        else:
+            steps, text = self.answers(messages, seed, sample)
+        if lots.random() < rules.empty:
+            return {"reasoning": "", "text": "", "finish": "stop"}
+        if lots.random() < rules.cut:
+            return {"reasoning": steps, "text": "", "finish": "length"}
+        return {"reasoning": steps, "text": text, "finish": "stop"}
+
+    def _made_up(self, messages: list[dict[str, Any]], lots: random.Random) -> tuple[str, str]:
+        rules = self.rules
+        asked = text_of(messages[-1]["content"]) if messages else ""
         options = _OPTION.findall(asked)
         right = next((label for label, text in options if "right" in text), None)
         labels = [label for label, _ in options] or ["A"]
@@ -237,11 +267,7 @@ class State:
         steps = " ".join(
             f"{lots.choice(_STEPS)} ({lots.randrange(10_000)})." for _ in range(rules.words // 6)
         )
-        if lots.random() < rules.empty:
-            return {"reasoning": "", "text": "", "finish": "stop"}
-        if lots.random() < rules.cut:
-            return {"reasoning": steps, "text": "", "finish": "length"}
-        return {"reasoning": steps, "text": f"The answer is ({label}).", "finish": "stop"}
+        return steps, f"The answer is ({label})."
 
 
 def _as_messages(values: dict[str, Any], choice: dict[str, str], asked: int, words: int) -> bytes:
@@ -258,18 +284,38 @@ def _as_messages(values: dict[str, Any], choice: dict[str, str], asked: int, wor
     return json.dumps(reply).encode()
 
 
-def _text_of(content: Any) -> str:
+def text_of(content: Any) -> str:
+    """Return the text of a message's content."""
     if isinstance(content, str):
         return content
     return "".join(part.get("text", "") for part in content)
+
+
+def images_of(messages: list[dict[str, Any]]) -> list[bytes]:
+    """Return the images of messages, which came as data URLs or as blocks of base64, in their order."""
+    found = []
+    for message in messages:
+        for part in message["content"] if isinstance(message["content"], list) else ():
+            if part.get("type") == "image_url":
+                found.append(base64.b64decode(part["image_url"]["url"].partition("base64,")[2]))
+            elif part.get("type") == "image":
+                found.append(base64.b64decode(part["source"]["data"]))
+    return found
+
+
+def answers_of(named: str) -> Answers:
+    """Return the function that `MODULE:FUNCTION` names."""
+    module, _, function = named.partition(":")
+    found: Answers = getattr(importlib.import_module(module), function)
+    return found
 
 
 def _error(message: str) -> bytes:
     return json.dumps({"error": {"message": message}}).encode()
 
 
-async def serve(port: int) -> None:
-    state = State()
+async def serve(port: int, answers: Answers | None = None) -> None:
+    state = State(answers)
     server = await asyncio.get_running_loop().create_server(lambda: Teacher(state), "127.0.0.1", port)
     sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
     sys.stdout.flush()
@@ -280,7 +326,9 @@ async def serve(port: int) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--answers", metavar="MODULE:FUNCTION")
+    words = parser.parse_args()
     try:
-        asyncio.run(serve(parser.parse_args().port))
+        asyncio.run(serve(words.port, answers_of(words.answers) if words.answers else None))
     except KeyboardInterrupt:
         sys.exit(130)

@@ -24,6 +24,8 @@ from octomed.recipe.scan_curation import scan_curation
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from octomed.pipeline.calls.scanners import Text
+    from octomed.pipeline.models.model import VisionOf
     from octomed.recipe.input_file import InputFile
     from octomed.recipe.schema import Recipe, Source
 
@@ -93,6 +95,13 @@ class Questions:
     ----------
     recipe
         The keys that a distillation shares with a packing recipe.
+    held_out
+        Whether splits that are held out may be asked: an evaluation learns nothing of them.
+
+    Attributes
+    ----------
+    text
+        Tokenizer and chat template of the recipe's model.
 
     Raises
     ------
@@ -102,17 +111,24 @@ class Questions:
         When a file cannot be read.
     """
 
-    def __init__(self, recipe: Recipe) -> None:
+    def __init__(self, recipe: Recipe, *, held_out: bool = False) -> None:
         self._recipe = recipe
         inputs = find_inputs(recipe)
-        refuse_held_out(recipe, inputs.splits, even_if_mapped=True)
-        self._readers = _readers(recipe, inputs.files)
+        if not held_out:
+            refuse_held_out(recipe, inputs.splits, even_if_mapped=True)
+        _, self.text, vision = resolved(recipe)
+        self._readers = _readers(recipe, inputs.files, self.text, vision)
 
     def __iter__(self) -> Iterator[Question | Refused]:
         """Yield the questions in the order of sources, files and rows, and why others are not asked."""
         for reader in self._readers:
             for file in reader.files:
                 yield from _of_file(reader, file)
+
+    @property
+    def files(self) -> Iterator[InputFile]:
+        """The files that are read, in their order."""
+        return (file for reader in self._readers for file in reader.files)
 
     def judge_of(self, source: str) -> _octomed.Scanner:
         """Return what tells which samples of a source's questions are accepted."""
@@ -136,8 +152,7 @@ def _of_file(reader: _Reader, file: InputFile) -> Iterator[Question | Refused]:
         first_row += ahead.rows_read
 
 
-def _readers(recipe: Recipe, files: list[InputFile]) -> tuple[_Reader, ...]:
-    _, text, vision = resolved(recipe)
+def _readers(recipe: Recipe, files: list[InputFile], text: Text, vision: VisionOf) -> tuple[_Reader, ...]:
     readers: list[_Reader] = []
     judged = {**curated_mapping_of(_SAMPLE), "id": None, "images": None, "image_columns": []}
     judged = {key: value for key, value in judged.items() if value is not None}

@@ -5,16 +5,17 @@ from __future__ import annotations
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from octomed.commands import in_python
-from octomed.distill.schema import MODELS, Distillation
+from octomed.distill.asked_rows import STUDENT, with_response
+from octomed.distill.one_source import keep_one_source
+from octomed.distill.schema import MODELS, Asking, Distillation
 from octomed.recipe.explain import problems_of
 from octomed.recipe.loader import recipe_of
 from octomed.recipe.overrides import apply_overrides
-from octomed.recipe.presets import gives_traces, load_preset, preset_names
 from octomed.recipe.problems import Place, Problem, RecipeProblems
 from octomed.recipe.yaml_file import read_document
 from octomed.schemes import scheme_of
@@ -26,11 +27,9 @@ if TYPE_CHECKING:
     from octomed.recipe.document import Document
     from octomed.recipe.schema import Recipe
 
-STUDENT = "Qwen/Qwen2.5-VL-7B-Instruct"
-"""Whose chat template and tokenizer tell whether a sample could be learned, where the recipe names none."""
+Settings = TypeVar("Settings", bound=Asking)
 
-_OWN = frozenset(Distillation.model_fields)
-_UNUSED = frozenset({"pack", "mix", "validation", "target", "report", "supervise"})
+UNUSED = frozenset({"pack", "mix", "validation", "target", "report", "supervise"})
 """Keys of a packing recipe that say nothing of questions and of single samples."""
 
 
@@ -56,7 +55,9 @@ class DistillRecipe:
         return Path(self.asked.output.path)
 
 
-def load_distill_recipe(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> DistillRecipe:
+def load_distill_recipe(
+    path: str | os.PathLike[str], overrides: Sequence[str] = (), *, source: str | None = None
+) -> DistillRecipe:
     """Read the recipe of a distillation.
 
     Parameters
@@ -65,6 +66,8 @@ def load_distill_recipe(path: str | os.PathLike[str], overrides: Sequence[str] =
         A YAML 1.2 file. Relative paths in it start at its folder.
     overrides : sequence of str
         `samples=4` and the like, put over the file's values in their order.
+    source : str
+        The only source that is asked, whose name stands for `{source}` in `output.path`; all if left out.
 
     Raises
     ------
@@ -87,63 +90,102 @@ def load_distill_recipe(path: str | os.PathLike[str], overrides: Sequence[str] =
     >>> load_distill_recipe(folder / "distill.yaml", ["samples=8"]).settings.samples
     8
     """
+    kind = RecipeKind("a distillation", Distillation, MODELS, UNUSED)
+    return DistillRecipe(*load_asking(path, overrides, kind, source=source))
+
+
+@dataclass(frozen=True)
+class RecipeKind(Generic[Settings]):
+    """A kind of recipes that ask a teacher.
+
+    Attributes
+    ----------
+    name
+        What one is called.
+    settings
+        The typed model of its own keys.
+    models
+        The typed models of its mappings, by the names that lead to them.
+    unused
+        Keys of a packing recipe that have no meaning in it.
+    """
+
+    name: str
+    settings: type[Settings]
+    models: dict[tuple[str, ...], type[BaseModel]]
+    unused: frozenset[str]
+
+
+def load_asking(
+    path: str | os.PathLike[str],
+    overrides: Sequence[str],
+    kind: RecipeKind[Settings],
+    *,
+    source: str | None = None,
+) -> tuple[Recipe, Settings]:
+    """Read a recipe that asks a teacher: the keys that it shares with a packing recipe, and its own.
+
+    Parameters
+    ----------
+    path, overrides, source
+        As for :func:`load_distill_recipe`.
+    kind
+        Of recipes.
+
+    Raises
+    ------
+    RecipeProblems
+        With everything that is wrong.
+    """
     document = read_document(Path(path), str(path))
     apply_overrides(document, overrides, option_name="override " if in_python() else "--set ")
     values = document.values
     if not isinstance(values, dict):
         place = Place(document.origin, 1, 1)
         hint = "it begins with `name:`, `sources:` and `teacher:`"
-        raise RecipeProblems([Problem(place, "a distillation is a mapping of keys to values", hint)])
-    own = {key: value for key, value in values.items() if key in _OWN}
-    shared = {"model": STUDENT, **{key: value for key, value in values.items() if key not in _OWN}}
-    problems = _unused(shared, document)
-    settings = _settings(own, document, problems)
-    asked = _asked(shared, document, Path(path).resolve().parent, problems)
+        raise RecipeProblems([Problem(place, f"{kind.name} is a mapping of keys to values", hint)])
+    keep_one_source(document, source)
+    names = kind.settings.model_fields
+    own = {key: value for key, value in values.items() if key in names}
+    shared = {"model": STUDENT, **{key: value for key, value in values.items() if key not in names}}
+    problems = _unused(shared, document, kind)
+    settings = _settings(own, document, problems, kind)
+    asked = _asked(shared, document, Path(path).resolve().parent, problems, kind.unused)
     if problems or settings is None or asked is None:
         raise RecipeProblems(problems)
     asked.adopt(Path(path).absolute(), document, asked.canonical(), overrides)
-    return DistillRecipe(asked, settings)
+    return asked, settings
 
 
-def _with_response(row_format: Any) -> Any:  # noqa: ANN401 any YAML value
-    """Return a row format as one of traces: rows that are asked need no response, and none is read."""
-    mapping = {"preset": row_format} if isinstance(row_format, str) else row_format
-    if not isinstance(mapping, dict) or mapping.keys() & {"response", "responses", "messages"}:
-        return row_format
-    name = mapping.get("preset")
-    if name in preset_names() and gives_traces(load_preset(name)):
-        return row_format
-    asks = name in preset_names() or "question" in mapping
-    return {**mapping, "response": "response"} if asks else row_format
-
-
-def _unused(values: dict[str, Any], document: Document) -> list[Problem]:
+def _unused(values: dict[str, Any], document: Document, kind: RecipeKind[Any]) -> list[Problem]:
     return [
         Problem(
             document.place((key,), key=True),
-            f"`{key}` is of packing, and a distillation packs nothing",
+            f"`{key}` is of packing, and {kind.name} packs nothing",
             "write it in the recipe that packs the samples",
         )
         for key in values
-        if key in _UNUSED
+        if key in kind.unused
     ]
 
 
-def _settings(values: dict[str, Any], document: Document, problems: list[Problem]) -> Distillation | None:
+def _settings(
+    values: dict[str, Any], document: Document, problems: list[Problem], kind: RecipeKind[Settings]
+) -> Settings | None:
     try:
-        return Distillation.model_validate(values)
+        return kind.settings.model_validate(values)
     except ValidationError as error:
-        problems += problems_of(error, document, MODELS)
+        problems += problems_of(error, document, kind.models)
         return None
 
 
 def _asked(
-    values: dict[str, Any], document: Document, folder: Path, problems: list[Problem]
+    values: dict[str, Any], document: Document, folder: Path, problems: list[Problem], unused: frozenset[str]
 ) -> Recipe | None:
-    kept = deepcopy({key: value for key, value in values.items() if key not in _UNUSED})
+    kept = deepcopy({key: value for key, value in values.items() if key not in unused})
     for source in kept["sources"] if isinstance(kept.get("sources"), list) else ():
         if isinstance(source, dict) and "format" in source:
-            source["format"] = _with_response(source["format"])
+            source["format"] = with_response(source["format"])
     shared = replace(document, values=kept)
     try:
         recipe = recipe_of(shared, folder)

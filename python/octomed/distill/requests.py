@@ -72,7 +72,7 @@ def ask_of(question: Question, teacher: Teacher) -> Ask:
     """
     turns = question.row_values.turns
     images = [image for _, image in question.row_values.images]
-    written = _anthropic if teacher.api == "anthropic" else _openai
+    written = _anthropic if teacher.api == "anthropic" else openai_messages
     named = {
         "model": teacher.model,
         "api": teacher.api,
@@ -97,7 +97,8 @@ def kind_of(image: bytes) -> str:
     return next((name for magic, name in _MAGIC if image.startswith(magic)), "png")
 
 
-def _openai(turns: list[tuple[str, list[str | int]]], images: list[bytes]) -> dict[str, Any]:
+def openai_messages(turns: list[tuple[str, list[str | int]]], images: list[bytes]) -> dict[str, Any]:
+    """Return turns as `messages` of OpenAI's interface, images as data URLs."""
     return {"messages": [{"role": role, "content": _content(parts, images)} for role, parts in turns]}
 
 

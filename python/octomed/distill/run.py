@@ -3,36 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import time
 from typing import TYPE_CHECKING
 
+from octomed.distill.asking import ask_all, telling
 from octomed.distill.client import Client
 from octomed.distill.counts import Counts
 from octomed.distill.failures import FAILURES, Failures
 from octomed.distill.had import had_of
 from octomed.distill.images import ImageFolder
 from octomed.distill.pace import Pace
-from octomed.distill.questions import Questions, Refused
+from octomed.distill.questions import Questions
 from octomed.distill.record import RECORD, write_record
 from octomed.distill.sample_file import SAMPLES, SampleFile
-from octomed.distill.sampler import BudgetSpent, Sampler
+from octomed.distill.sampler import Sampler
 from octomed.errors import DataError
 from octomed.names import shown
 from octomed.storage import make_folder
 from octomed.store import LocalStore
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import Callable
 
-    from octomed.distill.questions import Question
     from octomed.distill.recipe import DistillRecipe
 
     Told = Callable[[Counts], None]
-
-_CHUNK = 64
-"""Questions that are read at a time."""
-_SECONDS_BETWEEN_WORDS = 0.5
 
 
 def distill(recipe: DistillRecipe, *, tell: Told | None = None) -> Counts:
@@ -99,14 +94,8 @@ async def _distill(recipe: DistillRecipe, tell: Told) -> Counts:
                 counts.attempts, counts.requests = client.attempts, client.requests
                 tell(counts)
 
-            teller = asyncio.create_task(_tell_now_and_then(told))
-            try:
-                await _ask_all(sampler, iter(questions), counts, _at_a_time(recipe))
-            except BudgetSpent as spent:
-                counts.stopped = str(spent)
-            finally:
-                teller.cancel()
-                told()
+            async with telling(told):
+                await ask_all(sampler.sample, iter(questions), counts, _at_a_time(recipe))
     finally:
         await file.close()
         failures.write()
@@ -125,59 +114,3 @@ def _at_a_time(recipe: DistillRecipe) -> int:
     settings = recipe.settings
     requests = 1 if settings.teacher.several or settings.until is not None else settings.samples
     return max(8, 2 * -(-settings.limits.concurrency // requests))
-
-
-async def _ask_all(
-    sampler: Sampler, questions: Iterator[Question | Refused], counts: Counts, at_a_time: int
-) -> None:
-    """Ask questions, a number of them at a time; the first failure ends them all."""
-    under_way: set[asyncio.Task[None]] = set()
-    try:
-        async for question in _read_aside(questions):
-            if isinstance(question, Refused):
-                counts.refused[question.reason] += 1
-                continue
-            counts.questions += 1
-            under_way.add(asyncio.create_task(sampler.sample(question)))
-            while len(under_way) >= at_a_time:
-                under_way = await _some_done(under_way)
-        while under_way:
-            under_way = await _some_done(under_way)
-    except BudgetSpent:
-        # What was asked is paid for: its reply is waited for.
-        await asyncio.gather(*under_way, return_exceptions=True)
-        raise
-    finally:
-        for task in under_way:
-            task.cancel()
-        await asyncio.gather(*under_way, return_exceptions=True)
-
-
-async def _some_done(under_way: set[asyncio.Task[None]]) -> set[asyncio.Task[None]]:
-    done, left = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
-    failed = [task.exception() for task in done]
-    under_way.difference_update(done)
-    for error in failed:
-        if error is not None:
-            raise error
-    return left
-
-
-async def _read_aside(questions: Iterator[Question | Refused]) -> AsyncIterator[Question | Refused]:
-    """Yield what is read in another thread, so that replies are taken meanwhile."""
-    loop = asyncio.get_running_loop()
-
-    def some() -> list[Question | Refused]:
-        return list(itertools.islice(questions, _CHUNK))
-
-    coming = loop.run_in_executor(None, some)
-    while group := await coming:
-        coming = loop.run_in_executor(None, some)
-        for one in group:
-            yield one
-
-
-async def _tell_now_and_then(told: Callable[[], None]) -> None:
-    while True:
-        await asyncio.sleep(_SECONDS_BETWEEN_WORDS)
-        told()

@@ -7,11 +7,12 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from octomed.distill.asking import BudgetSpent
 from octomed.distill.client import NotAnswered
+from octomed.distill.hope import Hope
 from octomed.distill.judging import accepted_among
 from octomed.distill.lines import NotAsked, question_of, sample_lines
 from octomed.distill.requests import Ask, ask_of
-from octomed.errors import StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -26,13 +27,7 @@ if TYPE_CHECKING:
     from octomed.distill.sample_file import Had, SampleFile
     from octomed.distill.schema import Distillation
 
-_HOPELESS = 20
-"""Samples in a row that no attempt gave, after which the endpoint is not asked on."""
 _CUT = "length"
-
-
-class BudgetSpent(Exception):
-    """Nothing more may be asked."""
 
 
 @dataclass
@@ -84,7 +79,7 @@ class Sampler:
         self._failures, self._had, self._accepted = failures, had, accepted
         self._judge_of, self._counts = judge_of, counts
         self._several = settings.teacher.several
-        self._hopeless = 0
+        self._hope = Hope(settings.teacher.endpoint, failures, counts)
 
     async def sample(self, question: Question) -> None:
         """Ask a question until it has its samples.
@@ -168,13 +163,13 @@ class Sampler:
                     return
                 self._count_usage(reply)
         except NotAnswered as failure:
-            self._note_failure(asked, number, failure)
+            self._hope.failed(asked.ask.key, number, asked.question.place, failure)
             return
         await self._ask_one(asked, number, again=False)
 
     async def _keep(self, asked: _Asked, reply: Reply, numbers: list[int], seconds: float) -> None:
         """Write what came, and count it once it is on the disk."""
-        self._hopeless = 0
+        self._hope.came()
         self._count_usage(reply)
         came = list(zip(numbers, reply.samples, strict=False))
         named = {"key": asked.ask.key, "teacher": self._settings.teacher.model}
@@ -199,32 +194,7 @@ class Sampler:
         self._counts.empty += sample.is_empty
         self._counts.cut += sample.finish_reason == _CUT
 
-    def _note_failure(self, asked: _Asked, number: int, failure: NotAnswered) -> None:
-        self._counts.failed[failure.reason] += 1
-        self._failures.add(
-            asked.ask.key,
-            number,
-            {
-                "reason": failure.reason,
-                "detail": failure.detail,
-                "place": asked.question.place,
-                "may_pass": failure.may_pass,
-            },
-        )
-        self._hopeless += failure.may_pass
-        if self._hopeless >= _HOPELESS:
-            raise StorageError(
-                f"`{self._settings.teacher.endpoint}` gave no reply to {self._hopeless} requests in a row, "
-                f"the last one: {failure.detail}",
-                "once it answers, run the same command again: what came is kept, and not asked again",
-            )
-
     def _check_budget(self) -> None:
-        budget = self._settings.budget
-        if budget is None:
-            return
-        if budget.tokens is not None and self._counts.tokens >= budget.tokens:
-            raise BudgetSpent(f"the budget of {budget.tokens:,} tokens is spent")
-        cost = self._settings.cost(self._counts.asked, self._counts.answered)
-        if budget.cost is not None and cost is not None and cost >= budget.cost:
-            raise BudgetSpent(f"the budget of {budget.cost:,.2f} is spent")
+        spent = self._settings.spent(self._counts.asked, self._counts.answered)
+        if spent is not None:
+            raise BudgetSpent(spent)

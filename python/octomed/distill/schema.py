@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from octomed.recipe.invalid import invalid
 from octomed.recipe.part import Part
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 _OWN_PARAMETERS = {
     "messages": "the questions are",
@@ -24,7 +27,8 @@ Count = Annotated[int, Field(ge=1, le=2**31 - 1)]
 Amount = Annotated[float, Field(gt=0.0, strict=False, allow_inf_nan=False)]
 
 
-def _http(value: str) -> str:
+def http_address(value: str) -> str:
+    """Return the address of an endpoint, without a slash at its end; refuse what is none."""
     if not value.startswith(("http://", "https://")):
         raise invalid(f"`{value}` is no endpoint", "write `https://api.deepseek.com/v1`, for instance")
     if "@" in value or "?" in value:
@@ -47,7 +51,7 @@ class Price(Part):
 class Teacher(Part):
     """The model that is asked."""
 
-    endpoint: Annotated[str, AfterValidator(_http)]
+    endpoint: Annotated[str, AfterValidator(http_address)]
     """Where it is: the address before `/chat/completions` or `/messages`."""
     model: Annotated[str, Field(min_length=1)]
     """What its server calls it."""
@@ -119,36 +123,22 @@ class Limits(Part):
     """Attempts of a request that fails for a reason that may pass; being told to wait is none."""
 
 
-class Distillation(Part):
-    """The keys of a distillation, besides those of a packing recipe."""
+class Asking(Part):
+    """The keys of whatever asks a teacher, besides those of a packing recipe."""
 
     teacher: Teacher
     """The model that is asked."""
-    samples: Annotated[int, Field(ge=1, le=1024)] = 16
-    """Samples of each question."""
-    until: Until | None = None
-    """When a question is asked no more before it has all samples; never if left out."""
     limits: Limits = Limits()
     """How fast the teacher is asked."""
     budget: Budget | None = None
     """When a run stops by itself; at its end if left out."""
 
     @model_validator(mode="after")
-    def _agree(self) -> Distillation:
-        if self.until is not None:
-            most = self.until.at_most or self.samples
-            if self.until.accepted > most:
-                message = f"{self.until.accepted} accepted of {most} samples are never reached"
-                raise invalid(message, "raise `until.at_most` or `samples`", at=("until", "accepted"))
+    def _has_prices(self) -> Self:
         if self.budget is not None and self.budget.cost is not None and self.teacher.price is None:
             hint = "write `teacher.price: {input: …, output: …}`, for a million tokens"
             raise invalid("a budget in money wants prices", hint, at=("budget", "cost"))
         return self
-
-    @property
-    def most(self) -> int:
-        """Samples of a question at most."""
-        return (self.until.at_most if self.until else None) or self.samples
 
     def cost(self, asked: int, answered: int) -> float | None:
         """Return what tokens cost, None where no price is known.
@@ -163,13 +153,55 @@ class Distillation(Part):
             return None
         return math.fsum((asked * price.input, answered * price.output)) / 1e6
 
+    def spent(self, asked: int, answered: int) -> str | None:
+        """Return that the budget is spent, in words; None while it is not.
 
-MODELS: dict[tuple[str, ...], type[BaseModel]] = {
-    (): Distillation,
+        Parameters
+        ----------
+        asked, answered
+            Tokens of requests and of replies.
+        """
+        budget = self.budget
+        if budget is None:
+            return None
+        if budget.tokens is not None and asked + answered >= budget.tokens:
+            return f"the budget of {budget.tokens:,} tokens is spent"
+        cost = self.cost(asked, answered)
+        if budget.cost is not None and cost is not None and cost >= budget.cost:
+            return f"the budget of {budget.cost:,.2f} is spent"
+        return None
+
+
+class Distillation(Asking):
+    """The keys of a distillation, besides those of a packing recipe."""
+
+    samples: Annotated[int, Field(ge=1, le=1024)] = 16
+    """Samples of each question."""
+    until: Until | None = None
+    """When a question is asked no more before it has all samples; never if left out."""
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        if self.until is not None:
+            most = self.until.at_most or self.samples
+            if self.until.accepted > most:
+                message = f"{self.until.accepted} accepted of {most} samples are never reached"
+                raise invalid(message, "raise `until.at_most` or `samples`", at=("until", "accepted"))
+        return self
+
+    @property
+    def most(self) -> int:
+        """Samples of a question at most."""
+        return (self.until.at_most if self.until else None) or self.samples
+
+
+ASKING: dict[tuple[str, ...], type[BaseModel]] = {
     ("teacher",): Teacher,
     ("teacher", "price"): Price,
-    ("until",): Until,
     ("limits",): Limits,
     ("budget",): Budget,
 }
+"""The typed models of the mappings that whatever asks a teacher has."""
+
+MODELS: dict[tuple[str, ...], type[BaseModel]] = {(): Distillation, **ASKING, ("until",): Until}
 """The typed models of the mappings, by the names that lead to them."""
