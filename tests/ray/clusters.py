@@ -11,7 +11,7 @@ from ray.cluster_utils import Cluster
 from tests.ray.conftest import paths
 
 STORE = 80 * 2**20
-ATTEMPTS = 4
+ATTEMPTS = 3
 
 
 @contextmanager

@@ -92,8 +92,8 @@ def assert_equal(recipe):
     ("kind", "limit", "said"),
     [
         ("kill", 900, "lost its worker"),
-        ("hang", 4, "said nothing for 4 s"),
-        ("stop", 4, "said nothing for 4 s"),
+        ("hang", 25, "said nothing for 25 s"),
+        ("stop", 25, "said nothing for 25 s"),
         ("full", 900, "could not go on"),
     ],
 )

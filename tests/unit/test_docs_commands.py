@@ -97,7 +97,7 @@ BEGINNERS = {
 
 OVER_RAY = RunBy("tests/ray/test_pack_over_ray.py", '"--executor", "ray"')
 COMMANDS = {
-    ("docs/ray.md", "pip install 'octomed[ray]'"): NETWORK,
+    ("docs/ray.md", "pip install '.[ray]'"): NETWORK,
     ("docs/ray.md", "octomed plan recipes/quickstart.yaml --nodes 4"): HERE,
     ("docs/ray.md", "octomed pack recipes/quickstart.yaml --executor ray"): OVER_RAY,
     (

@@ -35,7 +35,9 @@ def ray_module() -> Any:  # noqa: ANN401 a module
     try:
         import ray  # noqa: PLC0415 loads for a second, and only who asks for it has it
     except ImportError as error:
-        raise ClusterError(f"Ray cannot be loaded: {error}", "`pip install 'octomed[ray]'`") from None
+        raise ClusterError(
+            f"Ray cannot be loaded: {error}", "`pip install '.[ray]'` in the folder of the project"
+        ) from None
     return ray
 
 

@@ -30,14 +30,11 @@ def refuse_another_program(node: str, there: Mapping[str, str], here: Mapping[st
     >>> here = {"python": "3.11.4", "octomed": "1", "stages": "1.1"}
     >>> here |= {"code": "a", "processor": "p", "extension": "e"}
     >>> refuse_another_program("b", here, here)
-    >>> refuse_another_program("b", here | {"octomed": "2"}, here)
-    Traceback (most recent call last):
-    octomed.errors.ClusterError: node `b` has octomed 2, and this machine has 1
     """
     if "missing" in there:
         raise ClusterError(
             f"node `{node}` cannot load octomed: {there['missing']}",
-            f"`pip install 'octomed[ray]=={here['octomed']}'` there, for its Ray's Python {there['python']}",
+            f"install {here['octomed']} there, for Python {there['python']}: `pip install '.[ray]'`",
         )
     if _minor(there["python"]) != _minor(here["python"]):
         raise ClusterError(
