@@ -95,7 +95,15 @@ BEGINNERS = {
 }
 """By document, what those who begin are shown."""
 
+OVER_RAY = RunBy("tests/ray/test_pack_over_ray.py", '"--executor", "ray"')
 COMMANDS = {
+    ("docs/ray.md", "pip install '.[ray]'"): NETWORK,
+    ("docs/ray.md", "octomed plan recipes/quickstart.yaml --nodes 4"): HERE,
+    ("docs/ray.md", "octomed pack recipes/quickstart.yaml --executor ray"): OVER_RAY,
+    (
+        "docs/ray.md",
+        "ray job submit --address http://head:8265 -- octomed pack /shared/recipe.yaml --executor ray",
+    ): NotRun("needs the job server of `ray[default]`, and a cluster"),
     ("README.md", "git clone https://github.com/octomed/octomed && cd octomed"): NETWORK,
     ("README.md", "make quickstart"): NotRun("installs the package; its commands are run here"),
     ("README.md", "make test"): THESE_TESTS,
