@@ -45,7 +45,19 @@ that exits early (`| head -1`) changes none of them: the work continues, and fur
 """
 
 LONG = frozenset(
-    {"clean", "distill", "export", "pack", "plan", "push", "report", "train", "train-plan", "verify"}
+    {
+        "annotate",
+        "clean",
+        "distill",
+        "export",
+        "pack",
+        "plan",
+        "push",
+        "report",
+        "train",
+        "train-plan",
+        "verify",
+    }
 )
 """Verbs that may work for long: with `--json` their events have a beginning and an end."""
 

@@ -195,8 +195,7 @@ async def _take(  # noqa: PLR0913, PLR0917 what is read, and where it goes
     for line in lines:
         had.add(line)
     counts.samples += len(lines)
-    counts.asked += answer.usage.asked
-    counts.answered += answer.usage.answered
+    counts.count_reply(answer)
     counts.judged += len(lines)
     counts.accepted += accepted_among(questions.judge_of(question.source), columns, lines)
 
