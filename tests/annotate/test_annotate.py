@@ -250,7 +250,7 @@ def test_which_replies_name_a_number(reply: str, value: int | None) -> None:
     assert Annotation(column="d", values=(1, 10)).value_of(reply) == value
 
 
-FAULTS = {
+FAULTS: dict[str, tuple[dict[str, Any], str]] = {
     "mixed": ({"values": ["a", 1]}, "`values` are texts, or two whole numbers"),
     "backwards": ({"values": [10, 1]}, "ends before it begins"),
     "alike": ({"values": ["CT", "ct."]}, "two of `values` are alike"),

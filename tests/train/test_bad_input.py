@@ -104,6 +104,15 @@ def test_a_family_that_is_not_supported():
     assert "qwen2_5_vl" in found.value.hint
 
 
+@pytest.mark.parametrize("kind", ["internvl", "internvl_chat", "gpt_of_mine"])
+def test_a_folder_of_another_family_is_refused_before_its_code_is_looked_at(kind, tmp_path):
+    """As InternVL3.5 is published: `auto_map` names code that would have to be run to read it."""
+    code = {"AutoConfig": "configuration_of_mine.Config"}
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": kind, "auto_map": code}))
+    with pytest.raises(RecipeError, match="InternVL is not" if "internvl" in kind else f"`{kind}` are not"):
+        read_configuration(str(tmp_path))
+
+
 def test_a_folder_without_a_model(tmp_path):
     with pytest.raises(RecipeError, match=r"has no `config\.json`"):
         read_configuration(str(tmp_path))

@@ -19,14 +19,30 @@ from .sessions import traces_of_steps, train
 from .tiny import configuration
 
 ROOT = Path(__file__).parents[2]
-MODELS = {"octomed-7b": "Qwen/Qwen2.5-VL-7B-Instruct", "octomed-4b": "Qwen/Qwen3-VL-4B-Instruct"}
+MODELS = {
+    "octomed-7b": "Qwen/Qwen2.5-VL-7B-Instruct",
+    "octomed-4b": "Qwen/Qwen3-VL-4B-Instruct",
+    "octomed-8b": "Qwen/Qwen3-VL-8B-Instruct",
+}
 FAMILIES = {"octomed-7b": "qwen2_5_vl", "octomed-4b": "qwen3_vl"}
+"""Of those that run here on a tiny model; the 8B differs from the 4B in the model's name alone."""
+PAPER = {"lr", "name: cosine_with_warmup", "t_warmup", "max_duration", "global_train_batch_samples"}
+"""What the paper says of training, besides the model."""
+PLACES = {
+    "run_name", "run_folder", "tokenizer", "callbacks", "loggers", "console_log_interval", "save_folder",
+    "save_interval", "save_num_checkpoints_to_keep", "autoresume", "export_folder",
+}  # fmt: skip
+"""Keys that say where things are and how often: nothing that is trained depends on them."""
+
+
+@pytest.fixture(autouse=True)
+def _places(monkeypatch):
+    monkeypatch.setenv("OCTOMED_RUN", "s3://bucket/run")
+    monkeypatch.setenv("OCTOMED_CHECKPOINTS", "s3://bucket/checkpoints")
 
 
 @pytest.fixture(params=MODELS)
-def name(request, monkeypatch):
-    monkeypatch.setenv("OCTOMED_RUN", "s3://bucket/run")
-    monkeypatch.setenv("OCTOMED_CHECKPOINTS", "s3://bucket/checkpoints")
+def name(request):
     return request.param
 
 
@@ -41,6 +57,31 @@ def test_they_say_what_the_paper_says(name):
     assert recipe.global_train_batch_size is None
 
 
+def test_each_setting_says_whether_it_is_the_papers_or_ours(name):
+    """A line that sets something ends in `# paper` or `# ours`; which are the paper's is stated above."""
+    lines = (ROOT / f"recipes/train/{name}.yaml").read_text().splitlines()
+    lines = [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
+    set_here = [line for line in lines if not line.endswith(":") and line.split(":")[0] not in PLACES]
+    unmarked = [line for line in set_here if not re.search(r"# (paper|ours)\b", line)]
+    assert unmarked == []
+    papers = {line.split("#")[0].strip() for line in set_here if "# paper" in line}
+    model = f"pretrained_model_name_or_path: {MODELS[name]}"
+    assert (model in papers) == (name != "octomed-8b")
+    found = {text if text.startswith("name") else text.split(":")[0] for text in papers - {model}}
+    assert found == PAPER
+
+
+def test_the_8b_is_the_4b_with_another_model():
+    paths = (ROOT / f"recipes/train/octomed-{size}.yaml" for size in ("4b", "8b"))
+    smaller, larger = map(load_train_recipe, paths)
+    changed = smaller.model_dump() | {"run_name": "octomed-8b"}
+    for part, key in (("model", "pretrained_model_name_or_path"), ("tokenizer", "name")):
+        changed[part] = changed[part] | {key: MODELS["octomed-8b"]}
+    changed |= {key: str(changed[key]).replace("4b", "8b") for key in ("save_folder",)}
+    assert larger.model_dump() == changed
+
+
+@pytest.mark.parametrize("name", FAMILIES)
 def test_all_that_they_say_runs(name, packed, tmp_path):
     """Sharded FSDP2, recomputed layers, clipping, schedule, monitors, export; less the size and the GPU."""
     family = configuration(FAMILIES[name])

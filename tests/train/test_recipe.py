@@ -167,6 +167,27 @@ def test_everything_wrong_is_said_at_once(write):
     assert len(found.value.problems) == 3
 
 
+INTERNVL = "train.yaml:3:{}: `model.{}`: InternVL is not supported: its images are cut into tiles"
+
+
+@pytest.mark.parametrize(
+    ("model", "column", "key"),
+    [
+        ("  pretrained_model_name_or_path: OpenGVLab/InternVL3_5-8B", 34, "pretrained_model_name_or_path"),
+        ("  pretrained_model_name_or_path: OpenGVLab/InternVL3_5-4B-HF", 34, "pretrained_model_name_or_path"),
+        ("  config: {model_type: internvl}", 24, "config.model_type"),
+        ("  config: {model_type: internvl_chat}", 24, "config.model_type"),
+    ],
+)
+def test_internvl_is_refused_by_name(write, model, column, key):
+    """The paper's figure 9; docs/octomed-8m.md lists it as not reproduced."""
+    with pytest.raises(RecipeProblems) as found:
+        load_train_recipe(write(SMALL.replace("  pretrained_model_name_or_path: ./model", model)))
+    assert INTERNVL.format(column, key) in found.value.message
+    assert "docs/octomed-8m.md" in str(found.value.hint)
+    assert "`qwen2_5_vl`, `qwen3_vl`" in str(found.value.hint)
+
+
 @pytest.mark.parametrize("model", ["{}", "{pretrained_model_name_or_path: a/b, config: {model_type: llama}}"])
 def test_a_model_comes_from_one_place(write, model):
     text = SMALL.replace("model:\n  pretrained_model_name_or_path: ./model", f"model: {model}")

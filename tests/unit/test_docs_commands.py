@@ -191,8 +191,14 @@ COMMANDS = {
     ("recipes/train/quickstart.yaml", "octomed pack recipes/quickstart-train.yaml"): PACKED_FOR_IT,
     ("recipes/train/quickstart.yaml", "octomed pack recipes/quickstart-held-out.yaml"): HELD_OUT_FROM_IT,
     ("recipes/train/quickstart.yaml", "octomed train recipes/train/quickstart.yaml --nproc 2"): STARTED,
-    ("recipes/train/octomed-4b.yaml", PUBLISHED.replace("SIZE", "4b")): EIGHT_GPUS,
     ("recipes/train/octomed-7b.yaml", PUBLISHED.replace("SIZE", "7b")): EIGHT_GPUS,
+    **{
+        (
+            f"recipes/train/octomed-{size}.yaml",
+            PUBLISHED.replace("SIZE", size).replace("octomed-8m", "octomed-8m-qwen3-vl"),
+        ): EIGHT_GPUS
+        for size in ("4b", "8b")
+    },
 }
 SNIPPETS = {
     ("README.md", "from streaming import StreamingDataset"): HERE,

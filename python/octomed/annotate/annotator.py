@@ -10,7 +10,7 @@ from octomed.distill.asking import BudgetSpent
 from octomed.distill.client import NotAnswered
 from octomed.distill.hope import Hope
 from octomed.distill.lines import sample_lines
-from octomed.distill.questions import Question
+from octomed.distill.question import Question
 from octomed.names import shown
 
 if TYPE_CHECKING:

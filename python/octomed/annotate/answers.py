@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from octomed.annotate.schema import Annotation, Value
-    from octomed.distill.questions import Question
+    from octomed.distill.question import Question
     from octomed.distill.requests import Ask
     from octomed.distill.schema import Teacher
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from octomed.annotate.answers import ask_for
 from octomed.annotate.rows import files_of, is_json, object_of, rows_of
 from octomed.annotate.tables import write_table
-from octomed.distill.questions import Question
+from octomed.distill.question import Question
 from octomed.storage import atomic_file, make_folder
 
 if TYPE_CHECKING:

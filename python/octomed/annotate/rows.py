@@ -8,17 +8,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from octomed import _octomed
-from octomed.distill.questions import Question, asked_blocks, mapping_of_questions
 from octomed.errors import RecipeError
 from octomed.names import shown
-from octomed.pipeline.inputs.found_format import columns_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import pyarrow as pa
 
-    from octomed.distill.questions import Questions, Reader, Refused
+    from octomed.distill.question import Question, Refused
+    from octomed.distill.questions import Questions, Reader
     from octomed.recipe.input_file import InputFile
 
 _JSON = frozenset({"jsonl", "json", "json_objects", "json_rows"})
@@ -87,6 +86,12 @@ def files_of(questions: Questions) -> Iterator[tuple[Reader, InputFile]]:
 
 def rows_of(reader: Reader, file: InputFile) -> Iterator[Row]:
     """Yield the rows of a file in order."""
+    from octomed.distill.questions import (  # noqa: PLC0415 what reads rows is loaded with the first file
+        asked_blocks,
+        mapping_of_questions,
+    )
+    from octomed.pipeline.inputs.found_format import columns_of  # noqa: PLC0415
+
     mapping = reader.mapping
     if not is_json(file):
         mapping = mapping_of_questions({**reader.columns, "columns": columns_of(file)})

@@ -15,7 +15,8 @@ from octomed.distill.asking import ask_all, telling
 from octomed.distill.client import Client
 from octomed.distill.failures import FAILURES, Failures
 from octomed.distill.pace import Pace
-from octomed.distill.questions import Question, Questions, Refused
+from octomed.distill.question import Question, Refused
+from octomed.distill.questions import Questions
 from octomed.distill.record import write_record
 from octomed.distill.sample_file import SAMPLES, SampleFile
 from octomed.names import shown

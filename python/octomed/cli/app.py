@@ -49,6 +49,7 @@ LONG = frozenset(
         "annotate",
         "clean",
         "distill",
+        "evaluate",
         "export",
         "pack",
         "plan",

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from octomed.distill.recipe import DistillRecipe
 
 
-def command(
+def command(  # noqa: PLR0913, PLR0917 its options
     recipe: RecipePath,
     files: Annotated[
         list[Path] | None,
@@ -30,6 +30,10 @@ def command(
         typer.Option(
             metavar="export|import", help="Write requests as files of a batch service, or read its answers."
         ),
+    ] = None,
+    source: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Ask this source alone; `{source}` in `output.path` is its name."),
     ] = None,
     overrides: Overrides = None,
     json_output: AsJson = False,
@@ -59,14 +63,15 @@ def command(
     from octomed.distill.recipe import load_distill_recipe
     from octomed.distill.run import distill
 
-    loaded = load_distill_recipe(recipe, overrides or ())
+    loaded = load_distill_recipe(recipe, overrides or (), source=source)
     if batch is not None or files:
         _batch(loaded, batch, files or [], as_json=json_output)
         return
     if not json_output:
         for text in loaded.asked.notes():
             log(f"note: {text}")
-    again = ["octomed", "distill", as_argument(str(recipe)), *set_options(overrides or ())]
+    one = [] if source is None else ["--source", source]
+    again = ["octomed", "distill", as_argument(str(recipe)), *one, *set_options(overrides or ())]
     with shown_on(sys.stderr, loaded.settings, json_lines=json_output) as tell, resumable(again):
         stop_by_signals()
         counts = distill(loaded, tell=tell)

@@ -14,7 +14,8 @@ from octomed.distill.had import had_of
 from octomed.distill.images import ImageFolder
 from octomed.distill.judging import accepted_among
 from octomed.distill.lines import NotAsked, question_of, sample_lines
-from octomed.distill.questions import Question, Questions
+from octomed.distill.question import Question
+from octomed.distill.questions import Questions
 from octomed.distill.replies import NotUnderstood, Reply, reply_of
 from octomed.distill.requests import Ask, ask_of, encoded
 from octomed.distill.sample_file import SAMPLES, SampleFile

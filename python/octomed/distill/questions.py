@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from octomed import _octomed
+from octomed.distill.question import Question, Refused
 from octomed.errors import DataError
 from octomed.names import shown
 from octomed.pipeline.inputs.found_format import columns_of, refuse_held_out
@@ -24,6 +25,8 @@ from octomed.recipe.scan_curation import scan_curation
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from octomed.pipeline.calls.scanners import Text
+    from octomed.pipeline.models.model import VisionOf
     from octomed.recipe.input_file import InputFile
     from octomed.recipe.schema import Recipe, Source
 
@@ -33,46 +36,6 @@ _OF_SAMPLES = ("accept", "limits")
 
 _SAMPLE = "distilled"
 """The row format in which samples are judged: that in which they are packed."""
-
-
-@dataclass(frozen=True)
-class Refused:
-    """A row that is not asked.
-
-    Attributes
-    ----------
-    place
-        Source, file and row, in words.
-    reason, detail
-        Why, by the names that rejects have.
-    """
-
-    place: str
-    reason: str
-    detail: str
-
-
-@dataclass(frozen=True)
-class Question:
-    """A row that is asked.
-
-    Attributes
-    ----------
-    source, file, row
-        Where it is: the source's name, the path below its root, and the row's number in it, from 0.
-    row_values
-        The question as `_octomed.question_rows` gives it: turns, images, options and the right answer.
-    """
-
-    source: str
-    file: str
-    row: int
-    row_values: _octomed.QuestionRow
-
-    @property
-    def place(self) -> str:
-        """Source, file and row, in words."""
-        return f"{self.source}/{shown(self.file)} row {self.row}"
 
 
 @dataclass(frozen=True)
@@ -102,6 +65,13 @@ class Questions:
     ----------
     recipe
         The keys that a distillation shares with a packing recipe.
+    held_out
+        Whether splits that are held out may be asked: an evaluation learns nothing of them.
+
+    Attributes
+    ----------
+    text
+        Tokenizer and chat template of the recipe's model.
 
     Raises
     ------
@@ -111,17 +81,24 @@ class Questions:
         When a file cannot be read.
     """
 
-    def __init__(self, recipe: Recipe) -> None:
+    def __init__(self, recipe: Recipe, *, held_out: bool = False) -> None:
         self._recipe = recipe
         inputs = find_inputs(recipe)
-        refuse_held_out(recipe, inputs.splits, even_if_mapped=True)
-        self.readers = _readers(recipe, inputs.files)
+        if not held_out:
+            refuse_held_out(recipe, inputs.splits, even_if_mapped=True)
+        _, self.text, vision = resolved(recipe)
+        self.readers = _readers(recipe, inputs.files, self.text, vision)
 
     def __iter__(self) -> Iterator[Question | Refused]:
         """Yield the questions in the order of sources, files and rows, and why others are not asked."""
         for reader in self.readers:
             for file in reader.files:
                 yield from _of_file(reader, file)
+
+    @property
+    def files(self) -> Iterator[InputFile]:
+        """The files that are read, in their order."""
+        return (file for reader in self.readers for file in reader.files)
 
     def judge_of(self, source: str) -> _octomed.Scanner:
         """Return what tells which samples of a source's questions are accepted."""
@@ -166,8 +143,7 @@ def asked_blocks(
         first_row += ahead.rows_read
 
 
-def _readers(recipe: Recipe, files: list[InputFile]) -> tuple[Reader, ...]:
-    _, text, vision = resolved(recipe)
+def _readers(recipe: Recipe, files: list[InputFile], text: Text, vision: VisionOf) -> tuple[Reader, ...]:
     readers: list[Reader] = []
     judged = {**curated_mapping_of(_SAMPLE), "id": None, "images": None, "image_columns": []}
     judged = {key: value for key, value in judged.items() if value is not None}

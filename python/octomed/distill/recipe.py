@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from octomed.commands import in_python
+from octomed.distill.one_source import keep_one_source
 from octomed.distill.schema import MODELS, Asking, Distillation
 from octomed.recipe.explain import problems_of
-from octomed.recipe.loader import recipe_of
 from octomed.recipe.overrides import apply_overrides
 from octomed.recipe.presets import gives_traces, load_preset, preset_names
 from octomed.recipe.problems import Place, Problem, RecipeProblems
@@ -57,7 +57,9 @@ class DistillRecipe:
         return Path(self.asked.output.path)
 
 
-def load_distill_recipe(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> DistillRecipe:
+def load_distill_recipe(
+    path: str | os.PathLike[str], overrides: Sequence[str] = (), *, source: str | None = None
+) -> DistillRecipe:
     """Read the recipe of a distillation.
 
     Parameters
@@ -66,6 +68,8 @@ def load_distill_recipe(path: str | os.PathLike[str], overrides: Sequence[str] =
         A YAML 1.2 file. Relative paths in it start at its folder.
     overrides : sequence of str
         `samples=4` and the like, put over the file's values in their order.
+    source : str
+        The only source that is asked, whose name stands for `{source}` in `output.path`; all if left out.
 
     Raises
     ------
@@ -89,7 +93,7 @@ def load_distill_recipe(path: str | os.PathLike[str], overrides: Sequence[str] =
     8
     """
     kind = RecipeKind("a distillation", Distillation, MODELS, UNUSED)
-    return DistillRecipe(*load_asking(path, overrides, kind))
+    return DistillRecipe(*load_asking(path, overrides, kind, source=source))
 
 
 @dataclass(frozen=True)
@@ -115,13 +119,17 @@ class RecipeKind(Generic[Settings]):
 
 
 def load_asking(
-    path: str | os.PathLike[str], overrides: Sequence[str], kind: RecipeKind[Settings]
+    path: str | os.PathLike[str],
+    overrides: Sequence[str],
+    kind: RecipeKind[Settings],
+    *,
+    source: str | None = None,
 ) -> tuple[Recipe, Settings]:
     """Read a recipe that asks a teacher: the keys that it shares with a packing recipe, and its own.
 
     Parameters
     ----------
-    path, overrides
+    path, overrides, source
         As for :func:`load_distill_recipe`.
     kind
         Of recipes.
@@ -138,6 +146,7 @@ def load_asking(
         place = Place(document.origin, 1, 1)
         hint = "it begins with `name:`, `sources:` and `teacher:`"
         raise RecipeProblems([Problem(place, f"{kind.name} is a mapping of keys to values", hint)])
+    keep_one_source(document, source)
     names = kind.settings.model_fields
     own = {key: value for key, value in values.items() if key in names}
     shared = {"model": STUDENT, **{key: value for key, value in values.items() if key not in names}}
@@ -150,7 +159,7 @@ def load_asking(
     return asked, settings
 
 
-def _with_response(row_format: Any) -> Any:  # noqa: ANN401 any YAML value
+def with_response(row_format: Any) -> Any:  # noqa: ANN401 any YAML value
     """Return a row format as one of traces: rows that are asked need no response, and none is read."""
     mapping = {"preset": row_format} if isinstance(row_format, str) else row_format
     if not isinstance(mapping, dict) or mapping.keys() & {"response", "responses", "messages"}:
@@ -187,10 +196,12 @@ def _settings(
 def _asked(
     values: dict[str, Any], document: Document, folder: Path, problems: list[Problem], unused: frozenset[str]
 ) -> Recipe | None:
+    from octomed.recipe.loader import recipe_of  # noqa: PLC0415 what finds files is loaded with the first recipe
+
     kept = deepcopy({key: value for key, value in values.items() if key not in unused})
     for source in kept["sources"] if isinstance(kept.get("sources"), list) else ():
         if isinstance(source, dict) and "format" in source:
-            source["format"] = _with_response(source["format"])
+            source["format"] = with_response(source["format"])
     shared = replace(document, values=kept)
     try:
         recipe = recipe_of(shared, folder)

@@ -14,7 +14,7 @@ from octomed.storage import content_key
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from octomed.distill.questions import Question
+    from octomed.distill.question import Question
     from octomed.distill.schema import Teacher
 
 Turns = list[tuple[str, list[str | int]]]
@@ -89,7 +89,7 @@ def ask_of_turns(turns: Turns, images: list[bytes], teacher: Teacher) -> Ask:
     teacher
         Whom.
     """
-    written = _anthropic if teacher.api == "anthropic" else _openai
+    written = _anthropic if teacher.api == "anthropic" else openai_messages
     named = {
         "model": teacher.model,
         "api": teacher.api,
@@ -114,7 +114,8 @@ def kind_of(image: bytes) -> str:
     return next((name for magic, name in _MAGIC if image.startswith(magic)), "png")
 
 
-def _openai(turns: Turns, images: list[bytes]) -> dict[str, Any]:
+def openai_messages(turns: Turns, images: list[bytes]) -> dict[str, Any]:
+    """Return turns as `messages` of OpenAI's interface, images as data URLs."""
     return {"messages": [{"role": role, "content": _content(parts, images)} for role, parts in turns]}
 
 

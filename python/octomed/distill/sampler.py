@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from octomed.distill.counts import Counts
     from octomed.distill.failures import Failures
     from octomed.distill.images import ImageFolder
-    from octomed.distill.questions import Question
+    from octomed.distill.question import Question
     from octomed.distill.replies import Reply, Sampled
     from octomed.distill.sample_file import Had, SampleFile
     from octomed.distill.schema import Distillation

@@ -27,7 +27,8 @@ Count = Annotated[int, Field(ge=1, le=2**31 - 1)]
 Amount = Annotated[float, Field(gt=0.0, strict=False, allow_inf_nan=False)]
 
 
-def _http(value: str) -> str:
+def http_address(value: str) -> str:
+    """Return the address of an endpoint, without a slash at its end; refuse what is none."""
     if not value.startswith(("http://", "https://")):
         raise invalid(f"`{value}` is no endpoint", "write `https://api.deepseek.com/v1`, for instance")
     if "@" in value or "?" in value:
@@ -50,7 +51,7 @@ class Price(Part):
 class Teacher(Part):
     """The model that is asked."""
 
-    endpoint: Annotated[str, AfterValidator(_http)]
+    endpoint: Annotated[str, AfterValidator(http_address)]
     """Where it is: the address before `/chat/completions` or `/messages`."""
     model: Annotated[str, Field(min_length=1)]
     """What its server calls it."""

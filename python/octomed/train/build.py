@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import torch
 from safetensors import SafetensorError
-from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText
+from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText, PretrainedConfig
 
 from octomed.errors import RecipeError
-from octomed.pipeline.models.families import VISION_LANGUAGE
+from octomed.pipeline.models.families import INTERNVL, VISION_LANGUAGE, is_internvl
 from octomed.recipe.problems import suggest
 from octomed.train import attention
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from transformers import PretrainedConfig, PreTrainedModel
+    from transformers import PreTrainedModel
 
 TEXT = ("qwen2", "qwen3", "llama")
 FAMILIES = (*VISION_LANGUAGE, *TEXT)
@@ -207,8 +207,13 @@ def _from_source(source: str) -> PretrainedConfig:
     folder = Path(source).expanduser()
     if source.startswith((".", "/", "~")) and not (folder / "config.json").is_file():
         raise RecipeError(f"`{source}` has no `config.json`", "name a folder that `save_pretrained` wrote")
+    place = str(folder) if folder.is_dir() else source
     try:
-        return AutoConfig.from_pretrained(str(folder) if folder.is_dir() else source)
+        # A type that needs code of its folder is refused by name: `AutoConfig` would ask to run the code.
+        kind = PretrainedConfig.get_config_dict(place)[0].get("model_type")
+        if kind is not None:
+            _check_family(kind)
+        return AutoConfig.from_pretrained(place)
     except (OSError, ValueError) as error:
         reason = str(error).strip().split("\n")[0]
         hint = "name a folder that `save_pretrained` wrote, or a hub id that this machine can reach"
@@ -251,6 +256,8 @@ def _refuse_random_parts(source: str, missing: Iterable[str]) -> None:
 
 
 def _check_family(kind: str) -> None:
+    if is_internvl(kind):
+        raise RecipeError(*INTERNVL)
     if kind not in FAMILIES:
         raise RecipeError(
             f"models of type `{kind}` are not supported", suggest(kind, FAMILIES, kind="model types")

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from octomed.pipeline.models.families import INTERNVL, is_internvl
 from octomed.recipe.invalid import invalid
 from octomed.recipe.part import Part
 from octomed.recipe.problems import show
@@ -78,6 +79,15 @@ class Model(Part):
                 "give either `pretrained_model_name_or_path` or `config`",
                 "a whole `config` draws random weights",
             )
+        return self
+
+    @model_validator(mode="after")
+    def _is_known(self) -> Model:
+        name, config = self.pretrained_model_name_or_path, self.config or {}
+        if is_internvl(name):
+            raise invalid(*INTERNVL, at=("pretrained_model_name_or_path",))
+        if is_internvl(config.get("model_type")):
+            raise invalid(*INTERNVL, at=("config", "model_type"))
         return self
 
     @model_validator(mode="after")

@@ -96,7 +96,7 @@ def find_evaluation_sets(recipe: Recipe, settings: Decontaminate, lookups: Looku
         else:
             sets += [EvaluationSetFiles(_named(file.file), (file,), images) for file in read]
     sets = _told_apart(recipe, sets)
-    digests = {one.name: {file.file.relative: _digest(file.file) for file in one.files} for one in sets}
+    digests = {one.name: {file.file.relative: digest_of(file.file) for file in one.files} for one in sets}
     return FoundSets(_key(sets, digests, lookups), tuple(sets), digests)
 
 
@@ -167,7 +167,9 @@ def _refuse_empty(files: list[InputFile]) -> None:
         )
 
 
-def _digest(file: InputFile) -> str:
+def digest_of(file: InputFile) -> str:
+    """Return the digest of a file's content, as run files have it of evaluation sets."""
+
     def hashed(path: str) -> str:
         return _octomed.file_digest(path)[1]
 

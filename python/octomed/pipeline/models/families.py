@@ -6,6 +6,7 @@ a model's folder that says others is refused, and so are other vision-language m
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from octomed.errors import RecipeError
@@ -37,6 +38,15 @@ _KNOWN_OTHERS = frozenset(
     }
 )  # fmt: skip
 """Types of vision-language models whose configuration may not say so by a key."""
+
+_INTERNVL = re.compile(r"internvl(_chat)?|OpenGVLab/InternVL.*", re.IGNORECASE)
+"""`model_type` of InternVL in both of its published forms, and its hub ids."""
+INTERNVL = (
+    "InternVL is not supported: its images are cut into tiles, and its vision tower is another one",
+    "docs/octomed-8m.md lists what of the paper is not reproduced; models that take images are of type "
+    + ", ".join(f"`{name}`" for name in VISION_LANGUAGE),
+)
+"""What is said of it, and what to do; the paper's figure 9 is of it."""
 
 _KEYS_OF_VISION = ("vision_config", "vision_tower", "mm_vision_tower", "visual")
 
@@ -74,6 +84,17 @@ def other_vision_model(config: Mapping[str, Any]) -> str | None:
     if kind in _KNOWN_OTHERS or any(config.get(key) for key in _KEYS_OF_VISION):
         return str(kind or "an unknown type")
     return None
+
+
+def is_internvl(name: object) -> bool:
+    """Return whether a `model_type` or a hub id is InternVL's: the paper's third family, which is refused.
+
+    Examples
+    --------
+    >>> is_internvl("OpenGVLab/InternVL3_5-8B"), is_internvl("internvl_chat"), is_internvl("/data/internvl")
+    (True, True, False)
+    """
+    return isinstance(name, str) and _INTERNVL.fullmatch(name) is not None
 
 
 def check_processor(family: Family, processor: Mapping[str, Any], file: str) -> None:
