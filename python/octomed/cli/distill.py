@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from octomed.distill.recipe import DistillRecipe
 
 
-def command(  # noqa: PLR0913, PLR0917 its options
+def command(  # noqa: PLR0913, PLR0917 each is an option of the verb
     recipe: RecipePath,
     files: Annotated[
         list[Path] | None,
