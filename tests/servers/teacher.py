@@ -5,10 +5,10 @@ made to answer thousands of requests a second, so it speaks HTTP itself.
 
     python -m tests.servers.teacher --port 8765 --answers bench.science.teacher:answer
 
-has a function of one's own answer: it is called with the messages of the request as they came (`text_of` gives
-the text of a message's content, `images_of` the pictures of all), the sample's seed (None where the request has
-none; with `n` it is that of the first) and the sample: how many samples of these messages were given before, or
-with a seed its place among the `n` of the request. It returns reasoning and answer, two texts.
+has a function of one's own answer: it is called with the messages of the request as they came (`text_of`
+gives the text of a message's content, `images_of` the pictures of all), the sample's seed (None where the
+request has none; with `n` it is that of the first) and the sample: how many samples of these messages were
+given before, or with a seed its place among the `n` of the request. It returns reasoning and answer.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     Answers = Callable[[list[dict[str, Any]], int | None, int], tuple[str, str]]
 
 _OPTION = re.compile(r"^([A-Z])\. (.*)$", re.MULTILINE)
+_ONE_OF = re.compile(r"nothing else: (.+)\.$")
+_FROM_TO = re.compile(r"from (\d+) to (\d+)\? .*nothing else\.$", re.DOTALL)
 _STEPS = ("The history points one way", "The findings agree", "Another cause is less likely", "So it follows")
 
 
@@ -55,6 +57,7 @@ class Rules:
         self.seed = 1
         self.refuses_images = False
         self.stalls = 0
+        self.outside = 0.0
 
 
 class Teacher(asyncio.Protocol):
@@ -260,6 +263,8 @@ class State:
     def _made_up(self, messages: list[dict[str, Any]], lots: random.Random) -> tuple[str, str]:
         rules = self.rules
         asked = text_of(messages[-1]["content"]) if messages else ""
+        if (wanted := _ONE_OF.search(asked)) or (wanted := _FROM_TO.search(asked)):
+            return "", self._annotation(wanted, lots)
         options = _OPTION.findall(asked)
         right = next((label for label, text in options if "right" in text), None)
         labels = [label for label, _ in options] or ["A"]
@@ -268,6 +273,14 @@ class State:
             f"{lots.choice(_STEPS)} ({lots.randrange(10_000)})." for _ in range(rules.words // 6)
         )
         return steps, f"The answer is ({label})."
+
+    def _annotation(self, wanted: re.Match[str], lots: random.Random) -> str:
+        """Answer what an annotation asks for: one of the values, or a number."""
+        if lots.random() < self.rules.outside:
+            return "I cannot tell."
+        if wanted.re is _FROM_TO:
+            return str(lots.randint(int(wanted[1]), int(wanted[2])))
+        return lots.choice(wanted[1].split(", "))
 
 
 def _as_messages(values: dict[str, Any], choice: dict[str, str], asked: int, words: int) -> bytes:

@@ -46,6 +46,7 @@ that exits early (`| head -1`) changes none of them: the work continues, and fur
 
 LONG = frozenset(
     {
+        "annotate",
         "clean",
         "distill",
         "evaluate",

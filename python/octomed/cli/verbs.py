@@ -29,6 +29,7 @@ VERBS = {
     "train-plan": "Say what memory a training takes on each GPU, and whether that fits.",
     "train": "Train as a recipe says, as `composer train.py` does, with the same exit codes.",
     "distill": "Sample a teacher's responses to a recipe's questions, as rows that packing reads.",
+    "annotate": "Fill a column that rows lack (modality, difficulty) by a model that is asked.",
     "evaluate": "Have a model answer benchmarks, and score it: accuracy, intervals, votes, lengths.",
     "recipes": "List the recipes that come with the package, print one, or write one to a file.",
     "schema": "Print the JSON Schema of a recipe, or of the events that `--json` prints.",

@@ -14,7 +14,8 @@ from octomed.distill.had import had_of
 from octomed.distill.images import ImageFolder
 from octomed.distill.judging import accepted_among
 from octomed.distill.lines import NotAsked, question_of, sample_lines
-from octomed.distill.questions import Question, Questions
+from octomed.distill.question import Question
+from octomed.distill.questions import Questions
 from octomed.distill.replies import NotUnderstood, Reply, reply_of
 from octomed.distill.requests import Ask, ask_of, encoded
 from octomed.distill.sample_file import SAMPLES, SampleFile
@@ -195,8 +196,7 @@ async def _take(  # noqa: PLR0913, PLR0917 what is read, and where it goes
     for line in lines:
         had.add(line)
     counts.samples += len(lines)
-    counts.asked += answer.usage.asked
-    counts.answered += answer.usage.answered
+    counts.count_reply(answer)
     counts.judged += len(lines)
     counts.accepted += accepted_among(questions.judge_of(question.source), columns, lines)
 

@@ -6,10 +6,12 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from octomed.names import printable_line
 from octomed.report import units
 
 if TYPE_CHECKING:
-    from octomed.distill.schema import Distillation
+    from octomed.distill.replies import Reply
+    from octomed.distill.schema import Asking
 
 
 @dataclass
@@ -36,6 +38,8 @@ class Counts:
         Samples that no attempt gave, by reason.
     attempts
         Attempts that failed, by kind, and were made again.
+    models
+        Samples by what the server calls the model that gave them.
     notes
         What is worth a look.
     """
@@ -55,6 +59,7 @@ class Counts:
     refused: Counter[str] = field(default_factory=Counter)
     failed: Counter[str] = field(default_factory=Counter)
     attempts: Counter[str] = field(default_factory=Counter)
+    models: Counter[str] = field(default_factory=Counter)
     stopped: str | None = None
     notes: list[str] = field(default_factory=list)
 
@@ -63,7 +68,14 @@ class Counts:
         """Tokens of requests and replies."""
         return self.asked + self.answered
 
-    def words(self, settings: Distillation) -> list[str]:
+    def count_reply(self, reply: Reply) -> None:
+        """Count what a reply took, and whose it is."""
+        self.asked += reply.usage.asked
+        self.answered += reply.usage.answered
+        if reply.model is not None:
+            self.models[reply.model] += len(reply.samples)
+
+    def words(self, settings: Asking) -> list[str]:
         """Return the line of figures, the most wanted first."""
         found = [f"{units.count(self.questions)} questions", f"{units.count(self.samples)} samples"]
         if self.judged:
@@ -76,14 +88,14 @@ class Counts:
             found.append(f"{units.rate(self.samples / self.seconds)} samples/s")
         return found
 
-    def values(self, settings: Distillation) -> dict[str, Any]:
+    def values(self, settings: Asking) -> dict[str, Any]:
         """Return all of it as plain values."""
         plain = {name: value for name, value in vars(self).items() if not isinstance(value, Counter)}
         counters = {name: dict(value) for name, value in vars(self).items() if isinstance(value, Counter)}
         cost = settings.cost(self.asked, self.answered)
         return {**plain, **counters, "seconds": round(self.seconds, 3), "cost": cost}
 
-    def lines(self, settings: Distillation) -> list[str]:
+    def lines(self, settings: Asking) -> list[str]:
         """Return the summary, a line a thing."""
         found = [", ".join(self.words(settings))]
         if self.had:
@@ -103,4 +115,10 @@ class Counts:
             if counter:
                 each = ", ".join(f"{name} {units.count(number)}" for name, number in counter.most_common())
                 found.append(f"{units.count(counter.total())} {what}: {each}")
+        others = {name: number for name, number in self.models.items() if name != settings.teacher.model}
+        if others:
+            each = ", ".join(
+                f"`{printable_line(name)}` {units.count(number)}" for name, number in others.items()
+            )
+            found.append(f"the server names another model than `{settings.teacher.model}`: {each}")
         return [*found, *self.notes]

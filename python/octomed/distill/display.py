@@ -19,15 +19,13 @@ if TYPE_CHECKING:
     from typing import TextIO
 
     from octomed.distill.counts import Counts
-    from octomed.distill.schema import Distillation
+    from octomed.distill.schema import Asking
 
 _SECONDS_BETWEEN_LINES = 10.0
 
 
 @contextlib.contextmanager
-def shown_on(
-    stream: TextIO, settings: Distillation, *, json_lines: bool
-) -> Iterator[Callable[[Counts], None]]:
+def shown_on(stream: TextIO, settings: Asking, *, json_lines: bool) -> Iterator[Callable[[Counts], None]]:
     """Give what is told of counts while the block runs.
 
     Parameters
@@ -63,12 +61,12 @@ class _Lines:
             self._stream.flush()
 
 
-def _line(counts: Counts, settings: Distillation) -> str:
+def _line(counts: Counts, settings: Asking) -> str:
     words = counts.words(settings)
     if counts.failed:
         words.append(f"{units.count(counts.failed.total())} failed")
     return "distill: " + " · ".join(words)
 
 
-def _event(counts: Counts, settings: Distillation) -> str:
+def _event(counts: Counts, settings: Asking) -> str:
     return event_line("samples", counts=counts.values(settings))

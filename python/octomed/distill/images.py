@@ -11,7 +11,7 @@ from octomed.storage import make_folder, write_atomically
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from octomed.distill.questions import Question
+    from octomed.distill.question import Question
     from octomed.storage import Mode
 
 

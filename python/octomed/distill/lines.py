@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from octomed.distill.requests import kind_of
 
 if TYPE_CHECKING:
-    from octomed.distill.questions import Question
+    from octomed.distill.question import Question
     from octomed.distill.replies import Reply, Sampled
 
 IMAGES = "images"

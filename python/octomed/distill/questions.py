@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from octomed import _octomed
+from octomed.distill.question import Question, Refused
 from octomed.errors import DataError
 from octomed.names import shown
 from octomed.pipeline.inputs.found_format import columns_of, refuse_held_out
@@ -38,50 +39,19 @@ _SAMPLE = "distilled"
 
 
 @dataclass(frozen=True)
-class Refused:
-    """A row that is not asked.
+class Reader:
+    """A source, ready to be read.
 
     Attributes
     ----------
-    place
-        Source, file and row, in words.
-    reason, detail
-        Why, by the names that rejects have.
+    source, columns, mapping, files
+        The source, its row format as values and as the engine has it, and its files.
+    scanner, judge
+        What makes questions of its rows, and what tells which samples are accepted.
     """
-
-    place: str
-    reason: str
-    detail: str
-
-
-@dataclass(frozen=True)
-class Question:
-    """A row that is asked.
-
-    Attributes
-    ----------
-    source, file, row
-        Where it is: the source's name, the path below its root, and the row's number in it, from 0.
-    row_values
-        The question as `_octomed.question_rows` gives it: turns, images, options and the right answer.
-    """
-
-    source: str
-    file: str
-    row: int
-    row_values: _octomed.QuestionRow
-
-    @property
-    def place(self) -> str:
-        """Source, file and row, in words."""
-        return f"{self.source}/{shown(self.file)} row {self.row}"
-
-
-@dataclass(frozen=True)
-class _Reader:
-    """A source, ready to be read."""
 
     source: Source
+    columns: dict[str, Any]
     mapping: _octomed.Mapping
     scanner: _octomed.Scanner
     judge: _octomed.Scanner
@@ -117,43 +87,64 @@ class Questions:
         if not held_out:
             refuse_held_out(recipe, inputs.splits, even_if_mapped=True)
         _, self.text, vision = resolved(recipe)
-        self._readers = _readers(recipe, inputs.files, self.text, vision)
+        self.readers = _readers(recipe, inputs.files, self.text, vision)
 
     def __iter__(self) -> Iterator[Question | Refused]:
         """Yield the questions in the order of sources, files and rows, and why others are not asked."""
-        for reader in self._readers:
+        for reader in self.readers:
             for file in reader.files:
                 yield from _of_file(reader, file)
 
     @property
     def files(self) -> Iterator[InputFile]:
         """The files that are read, in their order."""
-        return (file for reader in self._readers for file in reader.files)
+        return (file for reader in self.readers for file in reader.files)
 
     def judge_of(self, source: str) -> _octomed.Scanner:
         """Return what tells which samples of a source's questions are accepted."""
-        named = (one.judge for one in self._readers if one.source.name == source)
-        return next(named, self._readers[0].judge)  # a source of an earlier recipe, say
+        named = (one.judge for one in self.readers if one.source.name == source)
+        return next(named, self.readers[0].judge)  # a source of an earlier recipe, say
 
 
-def _of_file(reader: _Reader, file: InputFile) -> Iterator[Question | Refused]:
+def _of_file(reader: Reader, file: InputFile) -> Iterator[Question | Refused]:
+    for _, rows in asked_blocks(reader, file, reader.mapping):
+        for _, found in rows:
+            yield found
+
+
+def asked_blocks(
+    reader: Reader, file: InputFile, mapping: _octomed.Mapping
+) -> Iterator[tuple[_octomed.Block, list[tuple[int, Question | Refused]]]]:
+    """Yield a file's blocks, each with what its rows ask and their numbers in the block's task.
+
+    Parameters
+    ----------
+    reader, file
+        Of the source, and one of its files.
+    mapping
+        Says which columns are read: those of the reader's own, at least.
+    """
     first_row = 0
-    for task in tasks_of(file, reader.mapping, ""):
+    for task in tasks_of(file, mapping, ""):
         first_row = first_row if task.first_row is None else task.first_row
         ahead = Ahead()
-        for block in blocks_of(task, reader.mapping, target=_BLOCK_BYTES, ahead=ahead):
+        for block in blocks_of(task, mapping, target=_BLOCK_BYTES, ahead=ahead):
+            rows: list[tuple[int, Question | Refused]] = []
             for found in _octomed.question_rows(reader.scanner, block):
                 if isinstance(found, tuple):
                     ordinal, reason, detail = found
                     place = f"{reader.source.name}/{shown(file.relative)} row {first_row + ordinal}"
-                    yield Refused(place, reason, detail)
+                    rows.append((ordinal, Refused(place, reason, detail)))
                 else:
-                    yield Question(reader.source.name, file.relative, first_row + found.ordinal, found)
+                    ordinal = found.ordinal
+                    asked = Question(reader.source.name, file.relative, first_row + ordinal, found)
+                    rows.append((ordinal, asked))
+            yield block, rows
         first_row += ahead.rows_read
 
 
-def _readers(recipe: Recipe, files: list[InputFile], text: Text, vision: VisionOf) -> tuple[_Reader, ...]:
-    readers: list[_Reader] = []
+def _readers(recipe: Recipe, files: list[InputFile], text: Text, vision: VisionOf) -> tuple[Reader, ...]:
+    readers: list[Reader] = []
     judged = {**curated_mapping_of(_SAMPLE), "id": None, "images": None, "image_columns": []}
     judged = {key: value for key, value in judged.items() if value is not None}
     beside: _octomed.Scanner | None = None
@@ -162,7 +153,7 @@ def _readers(recipe: Recipe, files: list[InputFile], text: Text, vision: VisionO
         values, layout = _mapping_of(recipe, index, mine)
         curation = _curation(recipe, source)
         with located(recipe.written_at("sources", index, "format"), key=f"sources.{source.name}.format"):
-            mapping = _mapping(values)
+            mapping = mapping_of_questions(values)
         prompt = _octomed.Prompt(recipe.prompt or layout)
         scanner = _octomed.Scanner(
             mapping,
@@ -184,12 +175,12 @@ def _readers(recipe: Recipe, files: list[InputFile], text: Text, vision: VisionO
             curation=curation or None,
             beside=beside,
         )
-        readers.append(_Reader(source, mapping, scanner, judge, mine))
+        readers.append(Reader(source, values, mapping, scanner, judge, mine))
     return tuple(readers)
 
 
-def _mapping(values: dict[str, Any]) -> _octomed.Mapping:
-    """Return the row format as one of questions; a conversation is asked up to its last response."""
+def mapping_of_questions(values: dict[str, Any]) -> _octomed.Mapping:
+    """Return a row format as one of questions; a conversation is asked up to its last response."""
     if values.get("messages") is not None:
         return _octomed.Mapping(values)
     return _octomed.Mapping.questions_only(values)

@@ -14,7 +14,6 @@ from octomed.distill.asked_rows import STUDENT, with_response
 from octomed.distill.one_source import keep_one_source
 from octomed.distill.schema import MODELS, Asking, Distillation
 from octomed.recipe.explain import problems_of
-from octomed.recipe.loader import recipe_of
 from octomed.recipe.overrides import apply_overrides
 from octomed.recipe.problems import Place, Problem, RecipeProblems
 from octomed.recipe.yaml_file import read_document
@@ -182,6 +181,8 @@ def _settings(
 def _asked(
     values: dict[str, Any], document: Document, folder: Path, problems: list[Problem], unused: frozenset[str]
 ) -> Recipe | None:
+    from octomed.recipe.loader import recipe_of  # noqa: PLC0415 what finds files is loaded with the first recipe
+
     kept = deepcopy({key: value for key, value in values.items() if key not in unused})
     for source in kept["sources"] if isinstance(kept.get("sources"), list) else ():
         if isinstance(source, dict) and "format" in source:

@@ -13,30 +13,31 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from octomed.distill.counts import Counts
-    from octomed.distill.recipe import DistillRecipe
+    from octomed.distill.schema import Asking
+    from octomed.recipe.schema import Recipe
 
 RECORD = "distill.json"
 """What the last run into a folder was, and did."""
 
 
-def write_record(path: Path, recipe: DistillRecipe, counts: Counts) -> None:
+def write_record(path: Path, recipe: Recipe, settings: Asking, counts: Counts) -> None:
     """Write what a run was, and did.
 
     Parameters
     ----------
     path
         The file.
-    recipe, counts
+    recipe, settings, counts
         Of the run.
     """
     values = {
         "octomed": _octomed.__version__,
         "finished": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "recipe": {
-            **recipe.asked.canonical(),
-            **recipe.settings.model_dump(mode="json", exclude_none=True),
+            **recipe.canonical(),
+            **settings.model_dump(mode="json", exclude_none=True),
         },
-        "counts": counts.values(recipe.settings),
+        "counts": counts.values(settings),
     }
     text = json.dumps(values, ensure_ascii=False, indent=1)
-    write_atomically(path, text.encode("utf-8", "surrogatepass"), mode=recipe.asked.output.mode)
+    write_atomically(path, text.encode("utf-8", "surrogatepass"), mode=recipe.output.mode)

@@ -14,8 +14,10 @@ from octomed.storage import content_key
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from octomed.distill.questions import Question
+    from octomed.distill.question import Question
     from octomed.distill.schema import Teacher
+
+Turns = list[tuple[str, list[str | int]]]
 
 _MAGIC = (
     (b"\x89PNG", "png"),
@@ -70,8 +72,23 @@ def ask_of(question: Question, teacher: Teacher) -> Ask:
     question, teacher
         Which, and whom.
     """
-    turns = question.row_values.turns
-    images = [image for _, image in question.row_values.images]
+    return ask_of_turns(
+        question.row_values.turns, [image for _, image in question.row_values.images], teacher
+    )
+
+
+def ask_of_turns(turns: Turns, images: list[bytes], teacher: Teacher) -> Ask:
+    """Return what is asked with turns of one's own.
+
+    Parameters
+    ----------
+    turns
+        Role and parts of each: texts, and numbers of images.
+    images
+        The files of these.
+    teacher
+        Whom.
+    """
     written = _anthropic if teacher.api == "anthropic" else openai_messages
     named = {
         "model": teacher.model,
@@ -97,7 +114,7 @@ def kind_of(image: bytes) -> str:
     return next((name for magic, name in _MAGIC if image.startswith(magic)), "png")
 
 
-def openai_messages(turns: list[tuple[str, list[str | int]]], images: list[bytes]) -> dict[str, Any]:
+def openai_messages(turns: Turns, images: list[bytes]) -> dict[str, Any]:
     """Return turns as `messages` of OpenAI's interface, images as data URLs."""
     return {"messages": [{"role": role, "content": _content(parts, images)} for role, parts in turns]}
 
@@ -118,7 +135,7 @@ def _data_url(image: bytes) -> str:
     return f"data:image/{kind_of(image)};base64,{base64.b64encode(image).decode()}"
 
 
-def _anthropic(turns: list[tuple[str, list[str | int]]], images: list[bytes]) -> dict[str, Any]:
+def _anthropic(turns: Turns, images: list[bytes]) -> dict[str, Any]:
     """Return the same for Anthropic's messages, where the system message stands beside them."""
     system = "\n\n".join(
         "".join(part for part in parts if isinstance(part, str)) for role, parts in turns if role == "system"

@@ -105,7 +105,7 @@ async def _distill(recipe: DistillRecipe, tell: Told) -> Counts:
             "no row asks anything" + (f": {reasons}" if reasons else ""),
             "see what the sources hold: `octomed inspect` shows a row of a recipe that packs",
         )
-    write_record(output / RECORD, recipe, counts)
+    write_record(output / RECORD, recipe.asked, settings, counts)
     return counts
 
 

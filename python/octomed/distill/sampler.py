@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from octomed.distill.counts import Counts
     from octomed.distill.failures import Failures
     from octomed.distill.images import ImageFolder
-    from octomed.distill.questions import Question
+    from octomed.distill.question import Question
     from octomed.distill.replies import Reply, Sampled
     from octomed.distill.sample_file import Had, SampleFile
     from octomed.distill.schema import Distillation
@@ -161,7 +161,7 @@ class Sampler:
                 if not (again and reply.samples[0].is_empty):
                     await self._keep(asked, reply, [number], time.monotonic() - begin)
                     return
-                self._count_usage(reply)
+                self._counts.count_reply(reply)
         except NotAnswered as failure:
             self._hope.failed(asked.ask.key, number, asked.question.place, failure)
             return
@@ -170,7 +170,7 @@ class Sampler:
     async def _keep(self, asked: _Asked, reply: Reply, numbers: list[int], seconds: float) -> None:
         """Write what came, and count it once it is on the disk."""
         self._hope.came()
-        self._count_usage(reply)
+        self._counts.count_reply(reply)
         came = list(zip(numbers, reply.samples, strict=False))
         named = {"key": asked.ask.key, "teacher": self._settings.teacher.model}
         lines = sample_lines(asked.columns, named, reply, came, seconds)
@@ -182,10 +182,6 @@ class Sampler:
         asked.accepted += accepted
         self._counts.accepted += accepted
         self._counts.judged += len(lines)
-
-    def _count_usage(self, reply: Reply) -> None:
-        self._counts.asked += reply.usage.asked
-        self._counts.answered += reply.usage.answered
 
     def _count_sample(self, asked: _Asked, sample: Sampled) -> None:
         text = hash((sample.reasoning, sample.response))

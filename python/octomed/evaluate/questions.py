@@ -16,7 +16,7 @@ from octomed.storage import content_key
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from octomed.distill.questions import Question
+    from octomed.distill.question import Question
     from octomed.evaluate.items import Turns
     from octomed.evaluate.recipe import EvaluationRecipe
     from octomed.evaluate.schema import Benchmark
