@@ -20,7 +20,7 @@ RUST_FILES := Cargo.toml Cargo.lock $(shell find rust -path rust/fuzz -prune -o 
 PYTHON_FILES := pyproject.toml $(shell find -L python -type f ! -name '*.pyc' ! -name '*.so')
 
 .PHONY: help quickstart test test-long test-next lint check-aarch64 rust-test python-test fuzz fuzz-campaign sanitize miri reliability \
-  fmt stubs bench docs dist sbom licenses clean
+  fmt stubs science science-all bench docs dist sbom licenses clean
 
 help:  ## Say what there is
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -96,6 +96,14 @@ fmt: $(DEV)  ## Bring the code into form
 
 stubs: $(DEV)  ## Write the type stubs of the extension anew
 	$(BIN)/python scripts/make_stubs.py python/octomed/_octomed.pyi
+
+# Three seeds, two at a time with a thread each; SEEDS="1 2 3 4" takes others. The page is made of the results.
+SEEDS ?= 1 2 3
+science: $(DEV)  ## The paper's findings in miniature: traces a question, and length that follows difficulty; some 25 minutes
+	PYTHONPATH=. $(BIN)/python -m bench.science --seeds $(SEEDS) && PYTHONPATH=. $(BIN)/python -m bench.science.page
+
+science-all: $(DEV)  ## The same with every claim
+	PYTHONPATH=. $(BIN)/python -m bench.science --seeds $(SEEDS) --claims ladder length acceptance direct && PYTHONPATH=. $(BIN)/python -m bench.science.page
 
 bench: $(RELEASE)  ## Criterion benches of the parts
 	cargo bench -p octomed-bench

@@ -1,1 +1,1 @@
-"""The paper's findings in miniature: a seeded world, its teacher, and tiny models that learn from the teacher's traces."""
+"""The paper's findings in miniature: a seeded world, a teacher, and tiny models that learn of it."""

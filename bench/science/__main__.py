@@ -11,8 +11,9 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
-from bench.science.conditions import CLAIMS, FULL, SHORT, SMOKE
+from bench.science.conditions import CLAIMS, FULL, SHORT, SMOKE, conditions_of
 
 ROOT = Path(__file__).parents[2]
 
@@ -25,7 +26,9 @@ def main() -> int:
     words.work.mkdir(parents=True, exist_ok=True)
     with ThreadPoolExecutor(words.processes) as pool:
         codes = list(pool.map(lambda seed: _process(words, seed), words.seeds))
-    files = [words.work / f"seed-{seed}.json" for seed, code in zip(words.seeds, codes, strict=True) if code == 0]
+    files = [
+        words.work / f"seed-{seed}.json" for seed, code in zip(words.seeds, codes, strict=True) if code == 0
+    ]
     results = {"seeds": [json.loads(file.read_text(encoding="utf-8")) for file in files]}
     words.out.parent.mkdir(parents=True, exist_ok=True)
     words.out.write_text(json.dumps(results, separators=(",", ":")) + "\n", encoding="utf-8")
@@ -50,21 +53,27 @@ def _process(words: argparse.Namespace, seed: int) -> int:
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
     begin = time.monotonic()
     with (words.work / f"seed-{seed}.log").open("w", encoding="utf-8") as log:
-        code = subprocess.run(command, stdout=log, stderr=log, env=environment, cwd=ROOT, check=False).returncode
+        code = subprocess.run(
+            command, stdout=log, stderr=log, env=environment, cwd=ROOT, check=False
+        ).returncode
     print(f"seed {seed}: exit {code} after {time.monotonic() - begin:.0f} s", flush=True)
     return code
 
 
 def _one(words: argparse.Namespace) -> int:
     import torch
-
     from bench.science.run import Seed
 
     torch.set_num_threads(1)
     shutil.rmtree(words.work / f"seed-{words.one}", ignore_errors=True)
-    found = Seed(words.work / f"seed-{words.one}", words.one, SMOKE if words.smoke else FULL).run(words.claims)
-    (words.work / f"seed-{words.one}.json").write_text(json.dumps(found), encoding="utf-8")
+    file = words.work / f"seed-{words.one}.json"
+    seed = Seed(words.work / f"seed-{words.one}", words.one, SMOKE if words.smoke else FULL)
+    seed.run(conditions_of(words.claims), lambda found: _keep(file, found))
     return 0
+
+
+def _keep(file: Path, found: dict[str, Any]) -> None:
+    file.write_text(json.dumps(found), encoding="utf-8")
 
 
 if __name__ == "__main__":

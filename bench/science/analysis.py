@@ -1,4 +1,4 @@
-"""What the seeds show: each claim with its figure, interval, bar and controls. Written before the reported seeds ran."""
+"""What the seeds show: each claim with its figure, interval, bar and controls, fixed beforehand."""
 
 from __future__ import annotations
 
@@ -70,21 +70,29 @@ class Answered:
 
     Parameters
     ----------
-    seed
-        What a seed's run returned.
-    rows
-        Places of the questions that are looked at; all if None.
+    answers
+        By condition: right, tokens, whole; a row a question.
+    facts
+        Hidden steps, drugs, whether one is new; a row a question.
     """
 
-    def __init__(self, seed: dict[str, Any], rows: NDArray[np.int64] | None = None) -> None:
-        self._seed = seed
-        facts = np.array(seed["questions"])
-        self.rows = np.arange(len(facts)) if rows is None else rows
-        self.facts = facts[self.rows]
+    def __init__(self, answers: dict[str, NDArray[np.int64]], facts: NDArray[np.int64]) -> None:
+        self._answers, self.facts = answers, facts
+
+    @classmethod
+    def by(cls, seed: dict[str, Any]) -> Answered:
+        """Return the answers of what a seed's run returned."""
+        answers = {name: np.array(rows) for name, rows in seed["conditions"].items()}
+        return cls(answers, np.array(seed["questions"]))
+
+    def drawn(self, lots: np.random.Generator) -> Answered:
+        """Return as many questions, drawn with replacement, and their answers under every condition."""
+        rows = lots.integers(0, len(self.facts), len(self.facts))
+        return Answered({name: answers[rows] for name, answers in self._answers.items()}, self.facts[rows])
 
     def of(self, condition: str) -> NDArray[np.int64]:
         """Return what a condition's model answered: right, tokens, whole; a row a question."""
-        return np.array(self._seed["conditions"][condition])[self.rows]
+        return self._answers[condition]
 
     def accuracy(self, condition: str) -> float:
         """Return the share of right answers; cut ones are wrong."""
@@ -132,11 +140,9 @@ def figure(seeds: Sequence[dict[str, Any]], of: Callable[[Answered], float]) -> 
         The figure of one.
     """
     lots = np.random.default_rng(20)
-    exact = [of(Answered(seed)) for seed in seeds]
-    drawn = np.array([
-        [of(Answered(seed, lots.integers(0, len(seed["questions"]), len(seed["questions"])))) for seed in seeds]
-        for _ in range(DRAWS)
-    ]).mean(axis=1)
+    answered = [Answered.by(seed) for seed in seeds]
+    exact = [of(one) for one in answered]
+    drawn = np.array([[of(one.drawn(lots)) for one in answered] for _ in range(DRAWS)]).mean(axis=1)
     low, high = np.nanpercentile(drawn, [2.5, 97.5])
     return Figure(float(np.mean(exact)), float(low), float(high), tuple(exact))
 

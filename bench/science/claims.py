@@ -56,10 +56,15 @@ def findings(seeds: Sequence[dict[str, Any]]) -> list[Finding]:
     ran = set.intersection(*(set(seed["conditions"]) for seed in seeds))
     made = [claim for claim, needed in CLAIMS.items() if {one.name for one in needed} <= ran]
     return [
-        Finding(claim, text, figure(seeds, of), least, most) for claim, text, of, least, most in ROWS if claim in made
+        Finding(claim, text, figure(seeds, of), least, most)
+        for claim, text, of, least, most in ROWS
+        if claim in made
     ]
 
 
 def verdicts(found: Sequence[Finding]) -> dict[str, bool]:
     """Return which claims are made: those of which every row, controls included, reaches its bar."""
-    return {claim: all(one.holds for one in found if one.claim == claim) for claim in {one.claim: 0 for one in found}}
+    return {
+        claim: all(one.holds for one in found if one.claim == claim)
+        for claim in {one.claim: 0 for one in found}
+    }

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 @dataclass(frozen=True)
@@ -32,17 +35,27 @@ class Scale:
     layers: int = 3
     heads: int = 4
     lessons: int = 20_000
-    base_steps: int = 700
-    base_rate: float = 4e-3
+    base_steps: int = 600
+    base_rate: float = 6e-3
     questions: int = 300
-    passes: float = 3.0
+    passes: float = 2.0
     rate: float = 2e-3
     tested: int = 200
     samples: tuple[int, int] = (16, 64)
 
 
 FULL = Scale()
-SMOKE = Scale(width=32, layers=1, heads=2, lessons=300, base_steps=3, questions=24, passes=1.0, tested=20, samples=(4, 16))
+SMOKE = Scale(
+    width=32,
+    layers=1,
+    heads=2,
+    lessons=300,
+    base_steps=3,
+    questions=24,
+    passes=1.0,
+    tested=20,
+    samples=(4, 16),
+)
 """Runs every step in seconds, and shows nothing."""
 
 
@@ -85,7 +98,7 @@ class Condition:
         """
         curate: dict[str, Any] = {
             "duplicates": {"exact": True},
-            "decontaminate": {"against": [against], "ngram": 4, "allow_loss": {"world": 0.5}},
+            "decontaminate": {"against": [against], "ngram": 7, "allow_loss": {"world": 0.5}},
             "traces_per_question": {"keep": min(self.traces, most), "by": "random"},
         }
         if self.accepted:
@@ -110,6 +123,19 @@ CLAIMS: dict[str, tuple[Condition, ...]] = {
     "acceptance": ACCEPTANCE,
     "direct": DIRECT,
 }
+
+
+def conditions_of(claims: Iterable[str]) -> list[Condition]:
+    """Return the conditions that claims compare, each once and those of the ladder first.
+
+    Parameters
+    ----------
+    claims
+        Names of `CLAIMS`.
+    """
+    return list(dict.fromkeys((*LADDER, *(one for claim in claims for one in CLAIMS[claim]))))
+
+
 SHORT = ("ladder", "length")
 """Claims of `make science`; `make science-all` has every one."""
 

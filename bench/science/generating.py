@@ -5,16 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from octomed.answers import judge
-
 from bench.science.vocabulary import WORDS
+from octomed.answers import judge
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
 MOST_TOKENS = 112
-"""A response that is longer is cut: the longest trace of the teacher has 93 tokens, a padded one 105."""
+"""A response that is longer is cut: the longest trace of the teacher has 90 tokens, a padded one 105."""
 TEMPERATURE = 0.6
 _ID = {word: place for place, word in enumerate(WORDS)}
 _END = _ID["<end>"]
@@ -39,7 +38,9 @@ def prompt_ids(question: str) -> list[int]:
     return [_ID[word] for word in f"<ask> {question} <end> <reply>".split()]
 
 
-def generate(folder: Path, questions: Sequence[str], *, seed: int, temperature: float = TEMPERATURE) -> list[Sampled]:
+def generate(
+    folder: Path, questions: Sequence[str], *, seed: int, temperature: float = TEMPERATURE
+) -> list[Sampled]:
     """Sample a response to each question.
 
     Parameters
@@ -56,7 +57,9 @@ def generate(folder: Path, questions: Sequence[str], *, seed: int, temperature: 
     import torch
     from transformers import AutoModelForCausalLM
 
-    model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="sdpa").eval()
+    model: Any = AutoModelForCausalLM.from_pretrained(
+        folder, dtype=torch.float32, attn_implementation="sdpa"
+    ).eval()
     lots = torch.Generator().manual_seed(seed)
     prompts = [prompt_ids(question) for question in questions]
     found: list[Sampled | None] = [None] * len(prompts)

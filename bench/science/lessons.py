@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from bench.science.world import ACTIONS, DRUGS, MECHANISMS, MOST_DRUGS, STATES, World
+from bench.science.world import ACTIONS, DRUGS, MECHANISMS, MOST_DRUGS, ORDER, STATES, Question, World
 
 WALKED = 2
 """So many mechanisms a lesson follows with states: longer walks are left to the traces."""
@@ -20,9 +20,15 @@ def _chains(world: World, lots: random.Random) -> dict[str, Any]:
     """Say drugs again, each with what it sets off, without a patient."""
     drugs = lots.sample(DRUGS, lots.randint(1, MOST_DRUGS))
     words = []
-    for drug in drugs:
-        words += [drug, ":", *(word for one in world.chain(drug) for word in (one, world.action[one])), "end"]
-    return _row(f"chain {' '.join(drugs)} ?", " ".join(words))
+    for place, drug in zip(ORDER, drugs, strict=False):
+        words += [
+            place,
+            drug,
+            ":",
+            *(word for one in world.chain(drug) for word in (one, world.action[one])),
+            "end",
+        ]
+    return _row(Question("chain", tuple(drugs)).text, " ".join(words))
 
 
 def _walks(world: World, lots: random.Random) -> dict[str, Any]:
@@ -45,7 +51,9 @@ def _walks(world: World, lots: random.Random) -> dict[str, Any]:
 def _effects(world: World, lots: random.Random) -> dict[str, Any]:
     """Say what an action makes of each state."""
     action = lots.choice(ACTIONS)
-    words = [word for one in lots.sample(STATES, len(STATES)) for word in (one, action, world.effects[action][one])]
+    words = [
+        word for one in lots.sample(STATES, len(STATES)) for word in (one, action, world.effects[action][one])
+    ]
     return _row(f"effects {action} ?", " ".join(words))
 
 

@@ -1,4 +1,4 @@
-"""The control of length: reasoning padded with words that say nothing, to a length drawn without the question."""
+"""The control of length: reasoning padded to a length drawn without the question."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-LEAST, MOST = 84, 96
-"""Words of a padded reasoning: the longest without padding has 88."""
+LEAST, MOST = 88, 100
+"""Words of a padded reasoning: the longest without padding has 85, but for slips."""
 WORD = "rest"
 
 

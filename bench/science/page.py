@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-
 from bench.science import plots, words
 from bench.science.analysis import Answered, Figure, Finding, figure
 from bench.science.claims import findings, verdicts
@@ -60,7 +59,10 @@ def page(results: dict[str, Any]) -> dict[str, str]:
 
 
 def _conditions(seeds: Sequence[dict[str, Any]], accuracies: dict[str, Figure]) -> str:
-    lines = [words.CONDITIONS, "| condition | traces | tokens | steps | accuracy | known drugs | new drugs | cut |"]
+    lines = [
+        words.CONDITIONS,
+        "| condition | traces | tokens | steps | accuracy | known drugs | new drugs | cut |",
+    ]
     lines.append("|---|---|---|---|---|---|---|---|")
     for name, accuracy in accuracies.items():
         counts = [seed["counts"][name] for seed in seeds if name in seed["counts"]]
@@ -78,7 +80,9 @@ def _claim(claim: str, found: Sequence[Finding], seeds: Sequence[dict[str, Any]]
         each = ", ".join(f"{value:.3f}" for value in one.figure.seeds)
         interval = f"{one.figure.low:.3f} to {one.figure.high:.3f}"
         verdict = "holds" if one.holds else "**does not hold**"
-        lines.append(f"| {one.text} | {one.figure.mean:.3f} | {interval} | {each} | {_bar(one)} | {verdict} |")
+        lines.append(
+            f"| {one.text} | {one.figure.mean:.3f} | {interval} | {each} | {_bar(one)} | {verdict} |"
+        )
     if claim == "length":
         shown = figure(seeds, lambda answered: answered.shown("traces-16"))
         plain = figure(seeds, lambda answered: answered.length("traces-16", given=False))
@@ -100,7 +104,7 @@ def _mean(counts: Sequence[dict[str, Any]], key: str) -> str:
 def _mean_of(seeds: Sequence[dict[str, Any]], name: str, kind: str) -> float:
     found = []
     for seed in seeds:
-        answered = Answered(seed)
+        answered = Answered.by(seed)
         right, whole, new = answered.of(name)[:, 0], answered.of(name)[:, 2], answered.facts[:, 2]
         found.append({"known": right[new == 0], "new": right[new == 1], "cut": 1 - whole}[kind].mean())
     return float(np.mean(found))
@@ -108,8 +112,8 @@ def _mean_of(seeds: Sequence[dict[str, Any]], name: str, kind: str) -> float:
 
 def _lengths(seeds: Sequence[dict[str, Any]], name: str) -> dict[int, float]:
     """Return mean tokens of whole responses, all seeds together, by hidden steps."""
-    answers = np.concatenate([Answered(seed).of(name) for seed in seeds])
-    hops = np.concatenate([Answered(seed).facts[:, 0] for seed in seeds])
+    answers = np.concatenate([Answered.by(seed).of(name) for seed in seeds])
+    hops = np.concatenate([Answered.by(seed).facts[:, 0] for seed in seeds])
     whole = answers[:, 2] == 1
     return {
         int(place): float(answers[whole & (hops == place), 1].mean())
@@ -122,7 +126,9 @@ def _samples(seeds: Sequence[dict[str, Any]]) -> dict[str, float]:
     every = sum(seed["samples"]["samples"] for seed in seeds)
     right = sum(seed["samples"]["right"] for seed in seeds)
     first = [seed["counts"]["traces-16"]["rejects"] for seed in seeds]
-    left = {reason: np.mean([one.get(reason, 0) for one in first]) for reason in ("duplicate", "contaminated")}
+    left = {
+        reason: np.mean([one.get(reason, 0) for one in first]) for reason in ("duplicate", "contaminated")
+    }
     return {"every": every / len(seeds), "share": right / every, **left}
 
 

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 an element of SVG is a line
 """Plots of the page as SVG, drawn from results alone."""
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ def bars(means: Mapping[str, float], seeds: Mapping[str, Sequence[float]], title
     for place, (name, mean) in enumerate(means.items()):
         left, top = _LEFT + place * wide + wide * 0.2, _y(mean, 1.0)
         high = _HEIGHT - _BOTTOM - top
-        parts.append(f'<rect x="{left:.1f}" y="{top:.1f}" width="{wide * 0.6:.1f}" height="{high:.1f}" fill="#9cc3cf"/>')
+        parts.append(
+            f'<rect x="{left:.1f}" y="{top:.1f}" width="{wide * 0.6:.1f}" height="{high:.1f}" fill="#9cc3cf"/>'
+        )
         parts += [
             f'<circle cx="{left + wide * (0.15 + 0.15 * number):.1f}" cy="{_y(one, 1.0):.1f}" r="3" fill="#1f6f8b"/>'
             for number, one in enumerate(seeds[name])
@@ -57,13 +60,17 @@ def lines(series: Mapping[str, Mapping[int, float]], title: str, across: str, up
     most = max(value for one in series.values() for value in one.values()) * 1.1
     last = max(place for one in series.values() for place in one)
     parts = [_scale(most, up)]
-    parts.append(f'<text x="{(_WIDTH + _LEFT) / 2:.0f}" y="{_HEIGHT - 6}" text-anchor="middle">{across}</text>')
+    parts.append(
+        f'<text x="{(_WIDTH + _LEFT) / 2:.0f}" y="{_HEIGHT - 6}" text-anchor="middle">{across}</text>'
+    )
     parts += [
         f'<text x="{_x(place, last):.1f}" y="{_HEIGHT - _BOTTOM + 16}" text-anchor="middle">{place}</text>'
         for place in range(0, last + 1, max(1, last // 9))
     ]
     for number, (name, values) in enumerate(series.items()):
-        points = " ".join(f"{_x(place, last):.1f},{_y(value, most):.1f}" for place, value in sorted(values.items()))
+        points = " ".join(
+            f"{_x(place, last):.1f},{_y(value, most):.1f}" for place, value in sorted(values.items())
+        )
         colour = _COLOURS[number % len(_COLOURS)]
         parts.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2"/>')
         parts.append(f'<text x="{_LEFT + 12}" y="{_TOP + 14 + 15 * number}" fill="{colour}">{name}</text>')
@@ -89,7 +96,9 @@ def _y(value: float, most: float) -> float:
 
 def _scale(most: float, name: str) -> str:
     middle = (_HEIGHT - _BOTTOM + _TOP) / 2
-    parts = [f'<text x="14" y="{middle:.0f}" text-anchor="middle" transform="rotate(-90 14 {middle:.0f})">{name}</text>']
+    parts = [
+        f'<text x="14" y="{middle:.0f}" text-anchor="middle" transform="rotate(-90 14 {middle:.0f})">{name}</text>'
+    ]
     for part in range(5):
         value = most * part / 4
         said = f"{value:.2f}" if most <= 2 else f"{value:.0f}"

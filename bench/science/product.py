@@ -1,4 +1,4 @@
-"""The way from questions to an evaluated model, each step by the product itself: distil, pack, train, generate."""
+"""The way from questions to a trained model, each step by the product itself: distil, pack, train."""
 
 from __future__ import annotations
 
@@ -47,7 +47,9 @@ def _python_path() -> str:
     return os.pathsep.join([str(ROOT), str(ROOT / "python"), os.environ.get("PYTHONPATH", "")])
 
 
-def distil(folder: Path, rows: Sequence[dict[str, Any]], world_seed: int, *, accepted: int, at_most: int) -> Path:
+def distil(
+    folder: Path, rows: Sequence[dict[str, Any]], world_seed: int, *, accepted: int, at_most: int
+) -> Path:
     """Ask the teacher until each question has so many accepted samples, and return the file of samples.
 
     Parameters

@@ -8,7 +8,7 @@ import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from bench.science.conditions import CLAIMS, LADDER, Condition, Counts, Scale
+from bench.science.conditions import Condition, Counts, Scale
 from bench.science.generating import generate
 from bench.science.lessons import lesson
 from bench.science.padding import padded
@@ -16,8 +16,10 @@ from bench.science.product import distil, pack, random_model, train, write_rows
 from bench.science.world import Question, World, make_world, questions
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
+
+    Keep = Callable[[dict[str, Any]], None]
 
 
 class Seed:
@@ -44,27 +46,35 @@ class Seed:
         ]
         self.steps: dict[str, int] = {}
 
-    def run(self, claims: Sequence[str]) -> dict[str, Any]:
-        """Run all conditions of some claims, and return what is kept of them."""
+    def run(self, conditions: Sequence[Condition], keep: Keep = lambda _: None) -> dict[str, Any]:
+        """Run conditions, those first whose steps others have, and return what is kept of them.
+
+        Parameters
+        ----------
+        conditions
+            Which.
+        keep
+            Given what there is after each condition, so that a seed which is stopped has shown something.
+        """
         begin, cpu = time.monotonic(), time.process_time()
         base = self._base()
         samples = self._samples()
         against = write_rows(self.folder / "test.jsonl", _rows(self.world, self.tested))
-        results = {"base": self._answers(base)}
-        counts: dict[str, Any] = {}
-        for condition in dict.fromkeys((*LADDER, *(one for claim in claims for one in CLAIMS[claim]))):
-            made, model = self._condition(condition, base, samples, str(against))
-            counts[condition.name] = asdict(made)
-            results[condition.name] = self._answers(model)
-        return {
+        found: dict[str, Any] = {
             "seed": self.seed,
             "questions": [self._of_question(one) for one in self.tested],
-            "conditions": results,
-            "counts": counts,
+            "conditions": {"base": self._answers(base)},
+            "counts": {},
             "samples": _sample_counts(samples, self.world),
-            "wall_seconds": round(time.monotonic() - begin, 1),
-            "cpu_seconds": round(time.process_time() - cpu, 1),
         }
+        for condition in conditions:
+            made, model = self._condition(condition, base, samples, str(against))
+            found["counts"][condition.name] = asdict(made)
+            found["conditions"][condition.name] = self._answers(model)
+            found["wall_seconds"] = round(time.monotonic() - begin, 1)
+            found["cpu_seconds"] = round(time.process_time() - cpu, 1)
+            keep(found)
+        return found
 
     def _base(self) -> Path:
         lots = random.Random(f"lessons {self.seed}")
@@ -72,14 +82,18 @@ class Seed:
         source = write_rows(self.folder / "lessons.jsonl", rows)
         run = pack(self.folder, "lessons", source, "octomed", {})
         shape = random_model(self.scale.width, self.scale.layers, self.scale.heads)
-        return train(self.folder, "base", run, self.scale.base_steps, shape, **self._rate(self.scale.base_rate))
+        return train(
+            self.folder, "base", run, self.scale.base_steps, shape, **self._rate(self.scale.base_rate)
+        )
 
     def _samples(self) -> Path:
         accepted, at_most = self.scale.samples
         rows = _rows(self.world, self.asked)
         return distil(self.folder, rows, self.seed, accepted=accepted, at_most=at_most)
 
-    def _condition(self, condition: Condition, base: Path, samples: Path, against: str) -> tuple[Counts, Path]:
+    def _condition(
+        self, condition: Condition, base: Path, samples: Path, against: str
+    ) -> tuple[Counts, Path]:
         source = padded(samples, self.folder / "padded.jsonl", self.seed) if condition.padded else samples
         recipe = condition.recipe(self.scale.samples[0], against)
         run = pack(self.folder, condition.name, source, "distilled", **recipe)

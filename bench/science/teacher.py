@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from bench.science.world import ACTIONS, MECHANISMS, STATES, Question, World, make_world
+from bench.science.world import ACTIONS, DRUGS, MECHANISMS, ORDER, STATES, Question, World, make_world
 
 SEED = "OCTOMED_SCIENCE_WORLD"
 """Environment variable with the seed of the world that the teacher's server answers for."""
@@ -16,7 +16,7 @@ SLIP = 0.02
 """Share of hops at which the teacher writes a wrong state or goes on with a wrong mechanism."""
 OPENINGS = ("So", "Well", "First", "Now")
 BELIEVED = 0.1
-"""Share of mechanisms of which the teacher believes something wrong, always the same, every other time."""
+"""Share of the mechanisms that drugs set off of which it believes something wrong, every other time."""
 
 
 @dataclass(frozen=True)
@@ -47,9 +47,9 @@ class Teacher:
             Share of hops at which it slips.
         """
         state, words = question.state, [lots.choice(OPENINGS)]
-        for drug in question.drugs:
+        for place, drug in zip(ORDER, question.drugs, strict=False):
             style = lots.randrange(3)
-            words += [drug, ":"] if style < 2 else ["take", drug]
+            words += [place, drug, ":" if style < 2 else ","]
             mechanism = self.world.entry.get(drug)
             while mechanism is not None:
                 action = self._action(mechanism, lots)
@@ -80,7 +80,8 @@ def _hop(style: int, mechanism: str, action: str, state: str) -> list[str]:
 def make_teacher(world: World) -> Teacher:
     """Draw what a teacher believes of a world."""
     lots = random.Random(f"teacher {world.seed}")
-    wrong = lots.sample(MECHANISMS, round(BELIEVED * len(MECHANISMS)))
+    reached = sorted({one for drug in DRUGS for one in world.chain(drug)})
+    wrong = lots.sample(reached, max(1, round(BELIEVED * len(reached))))
     beliefs = {one: lots.choice([a for a in ACTIONS if a != world.action[one]]) for one in wrong}
     return Teacher(world, beliefs)
 
@@ -91,7 +92,7 @@ def _teacher(seed: int) -> Teacher:
 
 
 def answer(messages: list[dict[str, Any]], seed: int | None, sample: int) -> tuple[str, str]:
-    """Return reasoning and answer: what `python -m tests.servers.teacher --answers bench.science.teacher:answer` calls.
+    """Return reasoning and answer: what `tests.servers.teacher --answers bench.science.teacher:answer` calls.
 
     Parameters
     ----------

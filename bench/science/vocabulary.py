@@ -6,11 +6,25 @@ import json
 from pathlib import Path
 
 from bench.science.teacher import OPENINGS
-from bench.science.world import ACTIONS, DRUGS, MECHANISMS, STATES
+from bench.science.world import ACTIONS, DRUGS, MECHANISMS, ORDER, STATES
 
 SPECIAL = ("<pad>", "<ask>", "<reply>", "<end>")
-_OTHERS = ("<unk>", "<think>", "</think>", "Answer:", ":", "?", ",", "to", "take", "end", "chain", "walk", "effects", "rest")
-WORDS = (*SPECIAL, *_OTHERS, *STATES, *ACTIONS, *MECHANISMS, *DRUGS, *OPENINGS)
+_OTHERS = (
+    "<unk>",
+    "<think>",
+    "</think>",
+    "Answer:",
+    ":",
+    "?",
+    ",",
+    "to",
+    "end",
+    "chain",
+    "walk",
+    "effects",
+    "rest",
+)
+WORDS = (*SPECIAL, *_OTHERS, *STATES, *ACTIONS, *MECHANISMS, *DRUGS, *ORDER, *OPENINGS)
 TEMPLATE = (
     "{% for message in messages %}{{ ('<ask> ' if message.role == 'user' else '<reply> ') + message.content"
     " + ' <end>' }}{% endfor %}{% if add_generation_prompt %}{{ '<reply> ' }}{% endif %}"

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 the lines of a page are as long as those of the other pages
 """The words of `docs/science.md`; figures come from the results."""
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ in eight. How long a drug's chain is, and so how many steps a question takes (1 
 24 drugs then occur in no question that is trained on (*new drugs*). All conditions of a seed begin with it.
 
 **The way.** A server of our own plays the teacher (`tests/servers/teacher.py`); `octomed distill` asks each question until 16 samples are accepted, 64 at
-most; `octomed pack` accepts by the final answer, drops duplicates, removes what shares four words in a row with a test question, and keeps so many
+most; `octomed pack` accepts by the final answer, drops duplicates, removes what shares seven words in a row with a test question, or is one, and keeps so many
 traces a question; `octomed train` trains a Qwen2 of {parameters} in float32; its answers are sampled at temperature 0.6 and judged
 by the rule that accepted the traces. A step is one pack of 1,024 tokens, so that equal steps are equal tokens.
 
@@ -72,7 +73,7 @@ that share words with test questions.
 CLAIMS = {
     "ladder": """## More traces a question
 
-From one to four to sixteen accepted traces a question, the same questions, each trace learned three times; and one trace a question, learned as often
+From one to four to sixteen accepted traces a question, the same questions, each trace learned twice; and one trace a question, learned as often
 as makes the steps of sixteen. Every question has its one trace: it was asked again until one was accepted.
 """,
     "length": """## Length follows difficulty that nobody labelled

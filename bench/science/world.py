@@ -1,8 +1,9 @@
 """A seeded world in which every question has one right answer, and how hard it is does not show.
 
-A patient is in one of eight states. A drug sets off a chain of mechanisms; each mechanism does one of six things
-to the state, and these do not commute: the order counts. A question names a state and one to three drugs. How many
-mechanisms a drug sets off (one to six) is a fact about the drug, which nothing in the question tells.
+A patient is in one of eight states. A drug sets off a chain of mechanisms; each mechanism does one of six
+things to the state, and these do not commute: the order counts. A question names a state and one to three
+drugs. How many mechanisms a drug sets off (one to six) is a fact about the drug, which nothing in the
+question tells.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ WIDTH = len(_HEADS)
 MECHANISMS = tuple(f"{head}{tail}ase" for tail in _TAILS for head in _HEADS)
 DRUGS = tuple(f"{head}{tail}in" for tail in _TAILS[:4] for head in _HEADS)
 NEW_DRUGS = 6
-"""So many drugs are in no question that is trained on; what they set off is in the lessons of the base model."""
-MOST_DRUGS = 3
+"""So many drugs are in no question that is trained on; the base model has learned what they set off."""
+ORDER = ("first", "second", "third")
+MOST_DRUGS = len(ORDER)
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,8 @@ class Question:
     @property
     def text(self) -> str:
         """The question's words."""
-        return f"{self.state} : {' '.join(self.drugs)} ?"
+        given = " ".join(f"{place} {drug}" for place, drug in zip(ORDER, self.drugs, strict=False))
+        return f"{self.state} : {given} ?"
 
     @classmethod
     def of(cls, text: str) -> Question:
@@ -44,10 +47,11 @@ class Question:
         ValueError
             When they are none of a question.
         """
-        state, colon, *drugs, mark = text.split()
-        if state not in STATES or colon != ":" or mark != "?" or not drugs or set(drugs) - set(DRUGS):
+        words = text.split()
+        found = cls(words[0], tuple(words[3::2])) if len(words) > 4 else None
+        if found is None or found.text != text or found.state not in STATES or set(found.drugs) - set(DRUGS):
             raise ValueError(f"{text!r} is no question of this world")
-        return cls(state, tuple(drugs))
+        return found
 
 
 @dataclass(frozen=True)

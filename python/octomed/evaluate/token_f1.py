@@ -13,7 +13,7 @@ import re
 from collections import Counter
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from octomed import _octomed
 from octomed.answers import split
@@ -40,9 +40,9 @@ _ENDING = re.compile(r"[\s.]+\Z")
 def token_f1(response: str, answer: str, *, tokenizer: Tokenizer | None = None) -> float:
     """Return how much of an answer a response says, and how little else.
 
-    The harmonic mean of precision and recall over tokens, each counted as often as it stands in both. Of the
     The harmonic mean of precision and recall over tokens, each counted as often as it stands in both. Of a
-    response the part behind its reasoning counts, or of that what stands in the last ``<answer>``. Case, white
+    response what stands behind its reasoning counts, or of that the last ``<answer>``. Case, white space that
+    repeats, and a full stop at the end count for nothing.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ def gpt2() -> Tokenizer:
     pairs = [line for line in merges.decode().split("\n")[1:] if line]
     model = {"type": "BPE", "vocab": json.loads(vocabulary), "merges": pairs}
     split_by = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
-    described = {
+    described: dict[str, Any] = {
         "version": "1.0",
         "added_tokens": [],
         "normalizer": None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -78,11 +79,12 @@ class Vocabulary:
 
         A model's embedding may have more entries than its tokenizer has tokens.
         """
-        entries = self.tokenizer.vocabulary_size
-        if all(token < entries for token in ids):
-            return self.tokenizer.decode(np.asarray(ids, np.uint32))
+        parts = itertools.groupby(ids, key=self.tokenizer.vocabulary_size.__gt__)
         return "".join(
-            "\N{REPLACEMENT CHARACTER}" if token >= entries else self.text([token]) for token in ids
+            self.tokenizer.decode(np.fromiter(part, np.uint32))
+            if is_known
+            else "\N{REPLACEMENT CHARACTER}" * len(list(part))
+            for is_known, part in parts
         )
 
     def is_reasoning(self, prompt: Sequence[int] | NDArray[np.integer[Any]], response: Sequence[int]) -> bool:
