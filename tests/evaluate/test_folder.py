@@ -25,7 +25,9 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def values_of(exported: Path, **changes: Any) -> dict[str, Any]:
     served = {"path": str(exported), "device": "cpu"}
-    return recipe_values("", model=served, generation={"max_tokens": 12, "thinking_tokens": 6}, **changes)
+    return recipe_values(
+        "", model=served, template="qwen2.5", generation={"max_tokens": 12, "thinking_tokens": 6}, **changes
+    )
 
 
 def test_a_model_in_a_folder_answers(folder: Path, exported: Path) -> None:

@@ -219,6 +219,22 @@ COMMANDS = {
     },
     ("docs/distill.md", "pip install '.[distill]'"): NETWORK,
     **{
+        (document, "python -m tests.servers.teacher --port 8765 &"): RunBy(
+            "tests/distill/conftest.py", "tests.servers.teacher"
+        )
+        for document in ("docs/evaluate.md", "recipes/evaluate/quickstart.yaml")
+    },
+    **{
+        (document, "octomed evaluate recipes/evaluate/quickstart.yaml"): RunBy(
+            "tests/evaluate/test_docs.py", "recipes/evaluate/quickstart.yaml"
+        )
+        for document in ("docs/evaluate.md", "recipes/evaluate/quickstart.yaml")
+    },
+    ("docs/evaluate.md", "octomed evaluate --compare evaluations/a evaluations/b"): RunBy(
+        "tests/evaluate/test_docs.py", "--compare"
+    ),
+    ("docs/evaluate.md", "pip install '.[evaluate]'"): NETWORK,
+    **{
         ("docs/distill.md", f"octomed distill recipes/distill/quickstart.yaml --batch {way}"): RunBy(
             "tests/distill/test_batch_files.py", "test_what_goes_out_comes_back"
         )
@@ -449,7 +465,7 @@ def test_the_recipes_of_the_documents_are_right(tmp_path, monkeypatch):
     known |= {(one.document, one.first_line) for one in of_training()}
     known |= known_of_curation | of_stores(text) | of_reports(text)
     # tests/unit/test_coming_from.py and tests/distill/test_docs.py have those of these documents.
-    others = {"docs/coming-from.md", "docs/distill.md"}
+    others = {"docs/coming-from.md", "docs/distill.md", "docs/evaluate.md"}
     shown = {one for one in snippets() if one.language == "yaml" and one.document not in others}
     assert {(one.document, one.first_line) for one in shown} == known
 
