@@ -96,8 +96,11 @@ def _join(ray: Any, address: str) -> str:  # noqa: ANN401
     _refuse_unreachable(address)
     try:
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
-    except ConnectionError as error:
-        raise _no_cluster(address, str(error)) from None
+    except ConnectionError as error:  # though the port is open: it is no Ray, or wants a token
+        hint = (
+            "a cluster that was started beside `~/.ray/auth_token` wants that file, and `RAY_AUTH_MODE=token`"
+        )
+        raise ClusterError(f"what answers at `{address}` does not let this run in ({error})", hint) from None
     except (RuntimeError, ValueError) as error:
         text = " ".join(str(error).split())
         if "ersion mismatch" in text:
