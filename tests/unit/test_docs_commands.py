@@ -217,6 +217,14 @@ COMMANDS = {
         )
         for document in ("docs/distill.md", "recipes/distill/quickstart.yaml")
     },
+    **{
+        (document, command): RunBy("tests/annotate/test_docs.py", piece)
+        for document in ("docs/annotate.md", "recipes/distill/annotate.yaml")
+        for command, piece in (
+            ("octomed annotate recipes/distill/annotate.yaml", "recipes/distill/annotate.yaml"),
+            ("python -m tests.servers.teacher --port 8765 &", "FakeTeacher"),
+        )
+    },
     ("docs/distill.md", "pip install '.[distill]'"): NETWORK,
     **{
         (document, "python -m tests.servers.teacher --port 8765 &"): RunBy(
@@ -465,7 +473,7 @@ def test_the_recipes_of_the_documents_are_right(tmp_path, monkeypatch):
     known |= {(one.document, one.first_line) for one in of_training()}
     known |= known_of_curation | of_stores(text) | of_reports(text)
     # tests/unit/test_coming_from.py and tests/distill/test_docs.py have those of these documents.
-    others = {"docs/coming-from.md", "docs/distill.md", "docs/evaluate.md"}
+    others = {"docs/annotate.md", "docs/coming-from.md", "docs/distill.md", "docs/evaluate.md"}
     shown = {one for one in snippets() if one.language == "yaml" and one.document not in others}
     assert {(one.document, one.first_line) for one in shown} == known
 
