@@ -1,7 +1,7 @@
 """A training's first steps once more without packs: stock model, padded rows, the same traces a step.
 
-What is compared are losses that `octomed train` logged with those of a loop that shares nothing with it but the
-order of traces: the attention of transformers over rows that are padded to the longest trace of a step.
+What is compared are losses that `octomed train` logged with those of a loop that shares nothing with it but
+the order of traces: the attention of transformers over rows that are padded to the longest trace of a step.
 """
 
 from __future__ import annotations
