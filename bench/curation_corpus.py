@@ -73,8 +73,11 @@ def spoilt(response: str, options: int, random: np.random.Generator) -> str | No
     return response[: found.start(1)] + letter + response[found.end(1) :]
 
 
-def plant(corpus: Path, folder: Path, seed: int = 17) -> Truth:
-    """Write a corpus with everything planted, `evaluation.jsonl` and `truth.json`; return the truth."""
+def plant(corpus: Path, folder: Path, seed: int = 17, near: float = NEAR) -> Truth:
+    """Write a corpus with everything planted, `evaluation.jsonl` and `truth.json`; return the truth.
+
+    Of the rows `near` get one more response, which is one of its own with few words changed.
+    """
     folder.mkdir(parents=True)
     described = json.loads((corpus / "corpus.json").read_text())
     truth, evaluation = Truth(), []
@@ -83,7 +86,7 @@ def plant(corpus: Path, folder: Path, seed: int = 17) -> Truth:
         table = pq.read_table(corpus / name)
         rows = table.to_pylist()
         for place, row in enumerate(rows):
-            _plant(random, (name, place), row, truth, evaluation)
+            _plant(random, (name, place), row, truth, evaluation, near)
         pq.write_table(pa.Table.from_pylist(rows, table.schema), folder / name, row_group_size=2_000)
     (folder / "evaluation.jsonl").write_text("".join(f"{json.dumps(one)}\n" for one in evaluation))
     (folder / "corpus.json").write_text(json.dumps(described))
@@ -105,6 +108,7 @@ def _plant(
     row: dict[str, Any],
     truth: Truth,
     evaluation: list[dict[str, str]],
+    near: float,
 ) -> None:
     words = row["question"].split()
     if len(words) > SHARED and random.random() < CONTAMINATED:
@@ -123,7 +127,7 @@ def _plant(
         for sample, response in enumerate(row["responses"])
         if (*place, sample) not in truth.wrong and len(response.split()) > SHORTEST
     ]
-    if right and random.random() < NEAR:
+    if right and random.random() < near:
         copy = nearly(random, right[0])
         if copy != right[0]:
             truth.near[(*place, len(row["responses"]))] = jaccard(right[0], copy)

@@ -23,7 +23,7 @@ _QWEN2_5_VL_7B = {
     },
     "vision_config": {"depth": 32, "hidden_size": 1280, "intermediate_size": 3420, "out_hidden_size": 3584},
 }
-_QWEN3_VL_4B = {
+_QWEN3_VL_4B: dict[str, Any] = {
     "model_type": "qwen3_vl",
     "tie_word_embeddings": True,
     "text_config": {
@@ -45,6 +45,19 @@ _QWEN3_VL_4B = {
         "intermediate_size": 4096,
         "out_hidden_size": 2560,
         "deepstack_visual_indexes": [5, 11, 17],
+    },
+}
+_QWEN3_VL_8B = {
+    "model_type": "qwen3_vl",
+    "tie_word_embeddings": False,
+    "text_config": _QWEN3_VL_4B["text_config"]
+    | {"hidden_size": 4096, "intermediate_size": 12_288, "tie_word_embeddings": False},
+    "vision_config": {
+        "depth": 27,
+        "hidden_size": 1152,
+        "intermediate_size": 4304,
+        "out_hidden_size": 4096,
+        "deepstack_visual_indexes": [8, 16, 24],
     },
 }
 _TINY = {
@@ -77,6 +90,7 @@ TINY = "tiny"
 SHAPES: dict[str, dict[str, Any]] = {
     "qwen2.5-vl-7b": _QWEN2_5_VL_7B,
     "qwen3-vl-4b": _QWEN3_VL_4B,
+    "qwen3-vl-8b": _QWEN3_VL_8B,
     TINY: _TINY,
 }
 

@@ -19,7 +19,7 @@ TRAIN_SCRIPT = FOLDER / "train.py"
 _PACKAGE = "python/octomed/"
 """Where the package is in the source tree, from which relative paths in the recipes start."""
 _OUTWARD = re.compile(r"(?:\.\./)+([^\s,}\]]*)")
-_NAMED = re.compile(r"\brecipes/((?:train/|ablations/|distill/)?[\w-]+)\.yaml\b")
+_NAMED = re.compile(r"\brecipes/((?:train/|ablations/|distill/|evaluate/)?[\w-]+)\.yaml\b")
 _PLAIN = re.compile(r"[\w./+@~{}*-]+")
 """Texts that need no quotes in YAML where they begin with a slash."""
 

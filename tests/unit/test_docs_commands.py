@@ -50,6 +50,10 @@ OWN_DATA = RunBy("tests/starter/test_init.py", "next: `octomed plan recipe.yaml`
 THESE_TESTS = NotRun("runs these very tests")
 
 PYTHON_PAGE = RunBy("tests/library/test_docs.py", "docs/python.md")
+PAPER_PAGE = RunBy("tests/paper/test_tree.py", "test_the_commands_of_the_page")
+PAPER_DATA = NotRun("needs the paper's data; tests/paper runs it on invented rows")
+ONE_SOURCE = "octomed distill recipes/distill/octomed-8m-{}.yaml --source {}"
+EIGHT_TIMES_80 = "--gpus 8 --memory 80GB --tokens 16384 --patches 16384"
 HERE = "here"
 """Run by `test_the_commands_of_the_readme`, in their order."""
 
@@ -156,6 +160,31 @@ COMMANDS = {
     ("recipes/octomed-8m.yaml", "octomed pack recipes/octomed-8m.yaml"): NotRun(
         "needs the paper's data; tests/unit/test_paper_recipes.py checks the recipe"
     ),
+    **{
+        ("docs/octomed-8m.md", command): PAPER_DATA
+        for command in (
+            ONE_SOURCE.format("text", "medmcqa"),
+            ONE_SOURCE.format("multimodal", "slake"),
+            "octomed plan recipes/octomed-8m.yaml",
+            "octomed pack recipes/octomed-8m.yaml",
+        )
+    },
+    **{
+        (f"recipes/distill/octomed-8m-{kind}.yaml", ONE_SOURCE.format(kind, source)): PAPER_DATA
+        for kind, source in (("text", "medmcqa"), ("multimodal", "slake"))
+    },
+    ("docs/octomed-8m.md", "pip install '.[distill]'"): NETWORK,
+    **{
+        ("docs/octomed-8m.md", command): PAPER_PAGE
+        for document, command in commands()
+        if document == "docs/octomed-8m.md"
+        and ("small" in command or "8765" in command or "=none" in command)
+    },
+    (
+        "docs/octomed-8m.md",
+        f"octomed train-plan recipes/train/octomed-7b.yaml {EIGHT_TIMES_80}",
+    ): NotRun("asks a hub for the model's shape; tests/bench/test_paper.py plans with the shape itself"),
+    ("docs/octomed-8m.md", PUBLISHED.replace("SIZE", "7b")): EIGHT_GPUS,
     ("docs/training.md", "pip install '.[train]'"): NETWORK,
     ("docs/training.md", "octomed pack recipes/quickstart-train.yaml"): PACKED_FOR_IT,
     ("docs/training.md", "octomed pack recipes/quickstart-held-out.yaml"): HELD_OUT_FROM_IT,

@@ -150,6 +150,10 @@ def test_a_mix_packs_the_groups_that_it_names_with_an_epoch(mix):
     assert packed_groups(ALL, mix) == {group for group, epochs in named.items() if epochs != "0"}
 
 
+def test_both_teachers_are_packed_where_both_have_an_epoch():
+    assert packed_groups(ALL.parent / "ablations/teachers.yaml", "mix={r1: 1, gpt-4o: 1}") == {"r1", "gpt-4o"}
+
+
 def test_one_teacher_is_packed_of_two():
     teachers = ALL.parent / "ablations/teachers.yaml"
     assert packed_groups(teachers) == {"r1"}

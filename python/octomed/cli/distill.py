@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from octomed.distill.recipe import DistillRecipe
 
 
-def command(
+def command(  # noqa: PLR0913, PLR0917 each is an option of the verb
     recipe: RecipePath,
     files: Annotated[
         list[Path] | None,
@@ -33,9 +33,7 @@ def command(
     ] = None,
     source: Annotated[
         str | None,
-        typer.Option(
-            metavar="NAME", help="Ask this source alone; `{source}` in `output.path` is its name."
-        ),
+        typer.Option(metavar="NAME", help="Ask this source alone; `{source}` in `output.path` is its name."),
     ] = None,
     overrides: Overrides = None,
     json_output: AsJson = False,

@@ -20,17 +20,18 @@ def command(
     ] = None,
     compare: Annotated[
         tuple[Path, Path] | None,
-        typer.Option(metavar="A B", help="Compare two evaluations, by their folders.", show_default=False),
+        typer.Option(metavar="A B", help="Compare two finished evaluations: their folders."),
     ] = None,
     overrides: Overrides = None,
     json_output: AsJson = False,
 ) -> None:
     """Have a model answer benchmarks, and score it: accuracy, intervals, votes, lengths.
 
-    Questions are asked as the packed run of `trained` rendered them, several times each with seeds of their
-    own, and answers are scored by the rule by which packing accepts them. Each answer is on the disk before it
-    counts, so an evaluation that is stopped goes on where it was. The output folder has `results.json`,
-    `questions.jsonl` and `report.html`. An endpoint needs the extra `evaluate`, a model in a folder `train`.
+    Questions are asked as the packed run of `trained` rendered them, several times each with its own seeds,
+    and answers are scored by the rule by which packing accepts them. Each answer is on the disk before it
+    counts, so an evaluation that is stopped goes on. The output folder has `results.json`,
+    `questions.jsonl` and `report.html`. A model behind an endpoint needs the extra `evaluate`, one in a
+    folder `train`.
 
     \b
     Examples:

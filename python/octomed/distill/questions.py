@@ -152,9 +152,7 @@ def _of_file(reader: _Reader, file: InputFile) -> Iterator[Question | Refused]:
         first_row += ahead.rows_read
 
 
-def _readers(
-    recipe: Recipe, files: list[InputFile], text: Text, vision: VisionOf
-) -> tuple[_Reader, ...]:
+def _readers(recipe: Recipe, files: list[InputFile], text: Text, vision: VisionOf) -> tuple[_Reader, ...]:
     readers: list[_Reader] = []
     judged = {**curated_mapping_of(_SAMPLE), "id": None, "images": None, "image_columns": []}
     judged = {key: value for key, value in judged.items() if value is not None}

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from octomed.commands import in_python
+from octomed.distill.asked_rows import STUDENT, with_response
 from octomed.distill.one_source import keep_one_source
 from octomed.distill.schema import MODELS, Asking, Distillation
 from octomed.recipe.explain import problems_of
 from octomed.recipe.loader import recipe_of
 from octomed.recipe.overrides import apply_overrides
-from octomed.recipe.presets import gives_traces, load_preset, preset_names
 from octomed.recipe.problems import Place, Problem, RecipeProblems
 from octomed.recipe.yaml_file import read_document
 from octomed.schemes import scheme_of
@@ -26,9 +26,6 @@ if TYPE_CHECKING:
 
     from octomed.recipe.document import Document
     from octomed.recipe.schema import Recipe
-
-STUDENT = "Qwen/Qwen2.5-VL-7B-Instruct"
-"""Whose chat template and tokenizer tell whether a sample could be learned, where the recipe names none."""
 
 Settings = TypeVar("Settings", bound=Asking)
 
@@ -158,18 +155,6 @@ def load_asking(
         raise RecipeProblems(problems)
     asked.adopt(Path(path).absolute(), document, asked.canonical(), overrides)
     return asked, settings
-
-
-def with_response(row_format: Any) -> Any:  # noqa: ANN401 any YAML value
-    """Return a row format as one of traces: rows that are asked need no response, and none is read."""
-    mapping = {"preset": row_format} if isinstance(row_format, str) else row_format
-    if not isinstance(mapping, dict) or mapping.keys() & {"response", "responses", "messages"}:
-        return row_format
-    name = mapping.get("preset")
-    if name in preset_names() and gives_traces(load_preset(name)):
-        return row_format
-    asks = name in preset_names() or "question" in mapping
-    return {**mapping, "response": "response"} if asks else row_format
 
 
 def _unused(values: dict[str, Any], document: Document, kind: RecipeKind[Any]) -> list[Problem]:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from octomed.evaluate.answer_file import AnswerFile
-    from octomed.evaluate.questions import Item
+    from octomed.evaluate.items import Item
     from octomed.evaluate.recipe import EvaluationRecipe
     from octomed.evaluate.results import BenchmarkResult
 

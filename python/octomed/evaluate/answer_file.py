@@ -62,6 +62,11 @@ class AnswerFile:
         self._places = {}
         self._read()
 
+    def line(self, key: str, sample: int) -> dict[str, Any]:
+        """Return a sample that is there."""
+        with self._path.open("rb") as file:
+            return _line_at(file, self._places[key][sample])
+
     def lines_of(self, key: str, samples: int) -> list[dict[str, Any]]:
         """Return the first samples of a question, in their order."""
         places = self._places.get(key, {})

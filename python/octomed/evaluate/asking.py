@@ -1,4 +1,4 @@
-"""How a model behind an endpoint is asked: a sample's request, and one that ends its reasoning by force."""
+"""How an endpoint is asked: the request of a sample, and one that ends its reasoning by force."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from octomed.distill.replies import Reply, Sampled
-    from octomed.evaluate.questions import Item
+    from octomed.evaluate.items import Item
     from octomed.evaluate.schema import Evaluation
 
 _EXIT = "\n</think>\n\n"
@@ -158,7 +158,7 @@ def _made(reply: Reply) -> dict[str, Any]:
 
 
 def _continued(sampled: Sampled) -> tuple[str, bool]:
-    """Return a response that its length ended as it is to go on, and whether its reasoning is ended by force."""
+    """Return a response that was cut as it is to go on, and whether its reasoning is ended by force."""
     if sampled.reasoning is not None:
         is_open = not sampled.response.strip()
         begun = f"<think>\n{sampled.reasoning}" + ("" if is_open else f"{_EXIT}{sampled.response}")

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from octomed.evaluate.answer_file import AnswerFile
+    from octomed.evaluate.items import Item
     from octomed.evaluate.progress import Progress
-    from octomed.evaluate.questions import Item
     from octomed.evaluate.schema import Evaluation
 
 _HOPELESS = 20

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from octomed.evaluate.answer_file import AnswerFile
     from octomed.evaluate.generation import Generated
+    from octomed.evaluate.items import Item
     from octomed.evaluate.progress import Progress
-    from octomed.evaluate.questions import Item
     from octomed.evaluate.recipe import EvaluationRecipe
 
 _SECONDS_A_GROUP = 1.0

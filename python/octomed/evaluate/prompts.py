@@ -11,7 +11,7 @@ from octomed.errors import DataError
 from octomed.recipe.presets import load_preset
 
 if TYPE_CHECKING:
-    from octomed.evaluate.questions import Item
+    from octomed.evaluate.items import Item
     from octomed.pipeline.calls.scanners import Text
 
 _RESPONSE = "."

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from octomed.commands import in_python
-from octomed.distill.recipe import STUDENT, with_response
+from octomed.distill.asked_rows import STUDENT, with_response
 from octomed.evaluate.schema import BENCHMARK_KEYS, MODELS, Evaluation
 from octomed.evaluate.trained import Trained, trained_run
 from octomed.recipe.explain import problems_of

@@ -51,11 +51,12 @@ def _about(results: Results) -> str:
 
 
 def _method(results: Results) -> str:
+    how = results.about["protocol"]["interval"]
     return (
         '<p class="soft">Mean over questions and seeds, in percent; its interval is over both: questions are '
-        "drawn with their seeds. Answers that were cut, that the endpoint refused or that are in no known form "
-        "count as wrong. A vote goes to the answer that most samples give; who gives none does not vote, and a "
-        f"tie goes to the answer seen first. {text(results.about['protocol']['interval'])}.</p>"
+        "drawn with their seeds. Answers that were cut, refused by the endpoint or in no known form "
+        "count as wrong. A vote goes to the answer that most samples give; who gives none does not "
+        f"vote, and a tie goes to the answer seen first. {text(how)}.</p>"
     )
 
 

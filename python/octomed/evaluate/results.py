@@ -15,7 +15,7 @@ from octomed.evaluate.scoring import majority
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from octomed.evaluate.questions import Asked
+    from octomed.evaluate.items import Asked
     from octomed.evaluate.schema import Benchmark
     from octomed.evaluate.scoring import Sample, Vote
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from octomed.errors import DataError
 from octomed.evaluate.about import about_of, notes_of, rendered_of
 from octomed.evaluate.answer_file import ANSWERS, AnswerFile
 from octomed.evaluate.from_endpoint import answer_by_endpoint
+from octomed.evaluate.items import Item
 from octomed.evaluate.model_key import model_key
 from octomed.evaluate.progress import Progress
-from octomed.evaluate.questions import Benchmarks, Item, survey_of
-from octomed.evaluate.recipe import EvaluationRecipe, load_evaluation_recipe
 from octomed.evaluate.report_page import REPORT, report_page
 from octomed.evaluate.results import (
     QUESTIONS,
@@ -30,10 +31,11 @@ from octomed.storage import make_folder, write_atomically
 from octomed.store import LocalStore
 
 if TYPE_CHECKING:
-    import os
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
-    from octomed.evaluate.questions import Survey
+    from octomed.evaluate.items import Survey
+    from octomed.evaluate.questions import Benchmarks
+    from octomed.evaluate.recipe import EvaluationRecipe
 
     Told = Callable[["Progress"], None]
 
@@ -72,11 +74,7 @@ def evaluate(
     StorageError
         When a file cannot be written, or answers did not come: those that did are kept.
     """
-    loaded = (
-        recipe
-        if isinstance(recipe, EvaluationRecipe)
-        else load_evaluation_recipe(recipe, overrides, folder=folder)
-    )
+    loaded = _loaded(recipe, overrides, folder)
     output, mode = loaded.output, loaded.settings.output.mode
     make_folder(output, mode)
     busy = f"another evaluation writes into `{shown(str(output))}`"
@@ -84,7 +82,21 @@ def evaluate(
         return _evaluate(loaded, tell or (lambda _: None))
 
 
+def _loaded(
+    recipe: str | os.PathLike[str] | Mapping[str, Any] | EvaluationRecipe,
+    overrides: Sequence[str],
+    folder: str | os.PathLike[str] | None,
+) -> EvaluationRecipe:
+    if isinstance(recipe, str | os.PathLike | Mapping):
+        from octomed.evaluate.recipe import load_evaluation_recipe  # noqa: PLC0415 a long chain of imports
+
+        return load_evaluation_recipe(recipe, overrides, folder=folder)
+    return recipe  # type: ignore[return-value]  # a loaded one
+
+
 def _evaluate(recipe: EvaluationRecipe, tell: Told) -> Results:
+    from octomed.evaluate.questions import Benchmarks, survey_of  # noqa: PLC0415 a long chain of imports
+
     output, mode = recipe.output, recipe.settings.output.mode
     benchmarks = Benchmarks(recipe, model_key(recipe.settings.model))
     survey = survey_of(recipe, benchmarks)
@@ -127,7 +139,7 @@ async def _answer(
             elif recipe.settings.harness == "inspect":
                 from octomed.evaluate.from_inspect import answer_by_inspect  # noqa: PLC0415 an extra
 
-                await answer_by_inspect(recipe, asked, file, progress, tell)
+                await answer_by_inspect(recipe, benchmarks, file, progress, tell)
             else:
                 await answer_by_endpoint(recipe.settings, asked, file, progress, tell)
     finally:

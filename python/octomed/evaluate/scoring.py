@@ -26,8 +26,8 @@ _STATES: dict[str, State] = {
     "ambiguous_answer": "ambiguous",
     "cut_response": "cut",
 }
-"""What an answer is, by the reason for which packing would leave it out. One that is right but not of the form
-that the training run asks for is right, and counted apart."""
+"""What an answer is, by the reason for which packing would leave it out. One that is right but not of the
+form that the training run asks for is right, and counted apart."""
 
 
 @dataclass(frozen=True)

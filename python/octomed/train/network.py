@@ -112,11 +112,18 @@ class PackedNetwork(torch.nn.Module):
         if self.tower is None:
             outputs = self.language_model.model(input_ids=batch["input_ids"], **common)
         else:
-            outputs = decoder(self.language_model)(input_ids=None, **self._inputs(batch), **common)
+            inputs = self.decoder_inputs(batch)
+            outputs = decoder(self.language_model)(input_ids=None, **inputs, **common)
         return outputs.last_hidden_state[0]
 
-    def _inputs(self, batch: Mapping[str, Any]) -> dict[str, Any]:
-        """Return what the decoder takes instead of ids: embeddings, and features for its first layers."""
+    def decoder_inputs(self, batch: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what the decoder takes instead of ids: embeddings, and features for its first layers.
+
+        Parameters
+        ----------
+        batch
+            The batch contract of `octomed.stream`, as `unrounded` gives it, for a network with a tower.
+        """
         assert self.tower is not None
         assert self.vision is not None
         embeddings = decoder(self.language_model).embed_tokens(batch["input_ids"])
