@@ -169,7 +169,7 @@ def majority(samples: Sequence[Sample]) -> Vote:
     >>> def says(answer, score):
     ...     state = "no_answer" if answer is None else "right" if score else "wrong"
     ...     return Sample(score, state, answer, None, 9, None, 0)
-    >>> majority([says(None, 0), says("B", 0), says("A", 1), says("A", 1), says("B", 0)])
+    >>> majority([says(None, 0.0), says("B", 0.0), says("A", 1.0), says("A", 1.0), says("B", 0.0)])
     Vote(score=0.0, answer='B', votes=2)
     """
     counted = Counter(one.answer for one in samples if one.answer is not None)
