@@ -16,14 +16,12 @@ from octomed.evaluate.generation.sampling import Drawing, uniforms
 from octomed.evaluate.generation.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
-    from typing import Any
 
     import torch
 
     from octomed.evaluate.generation.requests import Generated, Request
-    from octomed.stream.images import Vision
 
 _PROMPT_TOKENS = 16_384
 """Of prompts that run together; a longer one runs alone."""
@@ -62,7 +60,7 @@ class Generator:
         self,
         folder: Path | str,
         *,
-        vision: Vision | Mapping[str, Any] | None = None,
+        vision: object = None,
         device: str | torch.device | None = None,
         dtype: str | None = None,
         batch_tokens: int | None = None,
