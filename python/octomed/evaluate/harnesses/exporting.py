@@ -7,12 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
-from octomed.distill.questions import Refused
 from octomed.errors import DataError, RecipeError
 from octomed.evaluate.harnesses.lm_eval import write_task
 from octomed.evaluate.harnesses.questions import NotExported, plain_of
 from octomed.evaluate.harnesses.vlmevalkit import write_tsv
-from octomed.evaluate.questions import Benchmarks
 
 if TYPE_CHECKING:
     import os
@@ -66,6 +64,9 @@ def export_benchmarks(
     DataError
         When nothing of a benchmark can be written.
     """
+    from octomed.distill.questions import Refused  # noqa: PLC0415 loads readers of all formats
+    from octomed.evaluate.questions import Benchmarks  # noqa: PLC0415 the same
+
     if harness not in get_args(Harness):
         raise RecipeError(f"no benchmark is written for `{harness}`", "choose `vlmevalkit` or `lm-eval`")
     benchmarks = Benchmarks(recipe, {})
