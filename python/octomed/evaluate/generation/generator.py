@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from octomed.evaluate.generation.decoder import Decoder
 from octomed.evaluate.generation.prompts import same_prompts
 from octomed.evaluate.generation.responses import Response, check_requests
 from octomed.evaluate.generation.sampling import Drawing, uniforms
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
 
     import torch
 
+    from octomed.evaluate.generation.decoder import Decoder
     from octomed.evaluate.generation.requests import Generated, Request
 
 _PROMPT_TOKENS = 16_384
@@ -66,6 +66,8 @@ class Generator:
         batch_tokens: int | None = None,
         stops: Sequence[int] | None = None,
     ) -> None:
+        from octomed.evaluate.generation.decoder import Decoder  # noqa: PLC0415 loads models
+
         self._decoder = Decoder.of(folder, vision=vision, device=device, dtype=dtype)
         self.vocabulary = Vocabulary.of(self._decoder.folder, stops)
         self.batch_tokens = batch_tokens or self._decoder.room()
