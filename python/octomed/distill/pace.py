@@ -78,9 +78,11 @@ class Pace:
             self._waiting.append(place)
             try:
                 await place
-            finally:
-                if not place.done() or place.cancelled():
-                    self._forget(place)
+            except asyncio.CancelledError:
+                self._forget(place)
+                if not place.cancelled():  # it was given room that it will not take: the next may have it
+                    self._wake()
+                raise
         self._under_way += 1
         if self._requests is not None:
             self._begun.append(self._clock())
