@@ -64,7 +64,7 @@ def export_benchmarks(
     DataError
         When nothing of a benchmark can be written.
     """
-    from octomed.distill.questions import Refused  # noqa: PLC0415 loads readers of all formats
+    from octomed.distill.question import Refused  # noqa: PLC0415 loads readers of all formats
     from octomed.evaluate.questions import Benchmarks  # noqa: PLC0415 the same
 
     if harness not in get_args(Harness):
