@@ -67,3 +67,7 @@ def test_the_quickstart_and_a_comparison(tmp_path: Path, model: FakeTeacher) -> 
     assert json.loads(events)["benchmarks"][0]["questions"] == 48
     folder = str(tmp_path / "runs/quickstart-evaluated")
     assert "sign flips" in octomed(tmp_path, "evaluate", "--compare", folder, folder)
+    said = octomed(tmp_path, *words[:2], "--export", "lm-eval", "exported")
+    name, _, written = said.splitlines()[0].partition(": ")
+    assert written.startswith("48 questions in exported/")
+    assert {one.name for one in (tmp_path / "exported").iterdir()} == {f"{name}.jsonl", f"{name}.yaml"}

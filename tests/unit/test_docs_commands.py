@@ -238,6 +238,10 @@ COMMANDS = {
         )
         for document in ("docs/evaluate.md", "recipes/evaluate/quickstart.yaml")
     },
+    (
+        "docs/evaluate.md",
+        "octomed evaluate recipes/evaluate/quickstart.yaml --export lm-eval exported",
+    ): RunBy("tests/evaluate/test_docs.py", "--export"),
     ("docs/evaluate.md", "octomed evaluate --compare evaluations/a evaluations/b"): RunBy(
         "tests/evaluate/test_docs.py", "--compare"
     ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,10 @@ from octomed.cli.options import AsJson, Overrides
 from octomed.cli.signals import stop_by_signals
 from octomed.cli.terminal import log, out, resumable
 from octomed.errors import RecipeError
+from octomed.names import printable_line
+
+if TYPE_CHECKING:
+    from octomed.evaluate.recipe import EvaluationRecipe
 
 
 def command(
@@ -21,6 +25,13 @@ def command(
     compare: Annotated[
         tuple[Path, Path] | None,
         typer.Option(metavar="A B", help="Compare two finished evaluations: their folders."),
+    ] = None,
+    export: Annotated[
+        tuple[str, Path] | None,
+        typer.Option(
+            metavar="HARNESS FOLDER",
+            help="Write the benchmarks for another harness instead: `vlmevalkit` or `lm-eval`.",
+        ),
     ] = None,
     overrides: Overrides = None,
     json_output: AsJson = False,
@@ -38,6 +49,7 @@ def command(
       octomed evaluate recipes/evaluate/quickstart.yaml
       octomed evaluate recipes/evaluate/quickstart.yaml --set seeds=1
       octomed evaluate --compare evaluations/a evaluations/b
+      octomed evaluate recipes/evaluate/quickstart.yaml --export lm-eval exported
     """
     if (recipe is None) == (compare is None):
         raise RecipeError(
@@ -54,6 +66,9 @@ def command(
     from octomed.evaluate.table import lines_of
 
     loaded = load_evaluation_recipe(recipe, overrides or ())
+    if export is not None:
+        _export(loaded, *export, as_json=json_output)
+        return
     again = ["octomed", "evaluate", as_argument(str(recipe)), *set_options(overrides or ())]
     with shown_on(sys.stderr, json_lines=json_output) as tell, resumable(again):
         stop_by_signals()
@@ -66,6 +81,26 @@ def command(
     for line in lines_of(results):
         out(line)
     log(f"report: {loaded.output / 'report.html'}")
+
+
+def _export(recipe: EvaluationRecipe, harness: str, folder: Path, *, as_json: bool) -> None:
+    from octomed.evaluate.harnesses import export_benchmarks
+
+    written = export_benchmarks(recipe, harness, folder)
+    if as_json:
+        import json
+
+        out(
+            json.dumps(
+                {name: {"files": one.files, "left_out": one.left_out} for name, one in written.items()}
+            )
+        )
+        return
+    for name, one in written.items():
+        for file, questions in one.files.items():
+            out(f"{name}: {questions:,} questions in {printable_line(str(folder / file))}")
+        for reason, rows in one.left_out.most_common():
+            out(f"{name}: {rows:,} rows left out: {reason}")
 
 
 def _compare(first: Path, second: Path, *, as_json: bool) -> None:

@@ -39,7 +39,7 @@ class Exported:
 
 
 def export_benchmarks(
-    recipe: EvaluationRecipe, harness: Harness, folder: str | os.PathLike[str]
+    recipe: EvaluationRecipe, harness: str, folder: str | os.PathLike[str]
 ) -> dict[str, Exported]:
     """Write the benchmarks of an evaluation for another harness.
 
@@ -95,7 +95,7 @@ def export_benchmarks(
     return found
 
 
-def _check(question: Plain, harness: Harness) -> None:
+def _check(question: Plain, harness: str) -> None:
     """Refuse what a harness has no place for."""
     if harness == "lm-eval" and question.images:
         raise NotExported("images")  # its models behind an endpoint take none
@@ -103,7 +103,7 @@ def _check(question: Plain, harness: Harness) -> None:
         raise NotExported("no_options")
 
 
-def _refuse_nothing(found: dict[str, Exported], kept: dict[str, list[Plain]], harness: Harness) -> None:
+def _refuse_nothing(found: dict[str, Exported], kept: dict[str, list[Plain]], harness: str) -> None:
     for name, one in found.items():
         if not kept[name]:
             reasons = ", ".join(f"`{reason}` {count:,}" for reason, count in one.left_out.most_common())
