@@ -58,6 +58,7 @@ class Rules:
         self.refuses_images = False
         self.stalls = 0
         self.outside = 0.0
+        self.names: str | None = None
 
 
 class Teacher(asyncio.Protocol):
@@ -224,7 +225,7 @@ class State:
         return json.dumps(
             {
                 "id": "x",
-                "model": values.get("model"),
+                "model": rules.names or values.get("model"),
                 "choices": [
                     {
                         "index": index,

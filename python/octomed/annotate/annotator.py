@@ -87,11 +87,13 @@ class Annotator:
         while (number := answers.next_attempt(ask.key)) is not None:
             if self._failures.is_refused(ask.key, number):
                 return
-            spent = self._settings.spent(self._counts.asked, self._counts.answered)
-            if spent is not None:
-                raise BudgetSpent(spent)
             if not await self._answered(question, annotation, ask, number):
                 return
+
+    def _check_budget(self) -> None:
+        spent = self._settings.spent(self._counts.asked, self._counts.answered)
+        if spent is not None:
+            raise BudgetSpent(spent)
 
     async def _answered(self, question: Question, annotation: Annotation, ask: Ask, number: int) -> bool:
         """Ask once; tell whether an answer came."""
@@ -99,7 +101,7 @@ class Annotator:
         place = {"column": annotation.column, "source": question.source, "file": question.file}
         named = {"key": ask.key, "teacher": self._settings.teacher.model}
         try:
-            async with self._client.asked(ask.body) as reply:
+            async with self._client.asked(ask.body, may_begin=self._check_budget) as reply:
                 self._hope.came()
                 self._counts.count_reply(reply)
                 came = [(number, reply.samples[0])]

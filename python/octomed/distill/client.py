@@ -20,7 +20,7 @@ from octomed.errors import DataError, RecipeError
 from octomed.names import printable_line
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
     from types import TracebackType
 
     from typing_extensions import Self
@@ -98,7 +98,9 @@ class Client:
             await self._session.close()
 
     @contextlib.asynccontextmanager
-    async def asked(self, body: dict[str, Any]) -> AsyncIterator[Reply]:
+    async def asked(
+        self, body: dict[str, Any], *, may_begin: Callable[[], None] = lambda: None
+    ) -> AsyncIterator[Reply]:
         """Ask, and ask again while that may help; the request is under way until the block ends.
 
         So what is lost where a run is killed is no more than may be under way: what came counts among it
@@ -108,6 +110,8 @@ class Client:
         ----------
         body
             The request.
+        may_begin
+            Called when the request's turn has come; what it raises, a spent budget say, ends the waiting.
 
         Raises
         ------
@@ -123,6 +127,7 @@ class Client:
             await self._pace.begin()
             tokens = 0
             try:
+                may_begin()
                 reply = await self._attempt(data)
                 tokens = reply.usage.asked + reply.usage.answered
                 self._pace.good()

@@ -138,10 +138,11 @@ class Sampler:
 
     async def _ask_several(self, asked: _Asked, numbers: list[int]) -> list[int]:
         """Ask for several samples with one request; return those that it did not give."""
-        self._check_budget()
         begin = time.monotonic()
         try:
-            async with self._client.asked(asked.ask.several(len(numbers))) as reply:
+            async with self._client.asked(
+                asked.ask.several(len(numbers)), may_begin=self._check_budget
+            ) as reply:
                 came = min(len(reply.samples), len(numbers))
                 await self._keep(asked, reply, numbers[:came], time.monotonic() - begin)
         except NotAnswered:
@@ -153,11 +154,10 @@ class Sampler:
         return numbers[came:]
 
     async def _ask_one(self, asked: _Asked, number: int, *, again: bool = True) -> None:
-        self._check_budget()
         body = asked.ask.seeded(number) if self._settings.teacher.seeds else asked.ask.body
         begin = time.monotonic()
         try:
-            async with self._client.asked(body) as reply:
+            async with self._client.asked(body, may_begin=self._check_budget) as reply:
                 if not (again and reply.samples[0].is_empty):
                     await self._keep(asked, reply, [number], time.monotonic() - begin)
                     return
