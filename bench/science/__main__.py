@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from bench.science.conditions import CLAIMS, FULL, SHORT, SMOKE, conditions_of
+from bench.science.conditions import CLAIMS, FULL, LADDER, SHORT, SMOKE, conditions_of
 
 ROOT = Path(__file__).parents[2]
 
@@ -63,12 +63,15 @@ def _process(words: argparse.Namespace, seed: int) -> int:
 def _one(words: argparse.Namespace) -> int:
     import torch
     from bench.science.run import Seed
+    from bench.science.unpacked import unpacked
 
     torch.set_num_threads(1)
     shutil.rmtree(words.work / f"seed-{words.one}", ignore_errors=True)
     file = words.work / f"seed-{words.one}.json"
     seed = Seed(words.work / f"seed-{words.one}", words.one, SMOKE if words.smoke else FULL)
-    seed.run(conditions_of(words.claims), lambda found: _keep(file, found))
+    found = seed.run(conditions_of(words.claims), lambda found: _keep(file, found))
+    found["packing"] = unpacked(seed.folder, LADDER[0].name)
+    _keep(file, found)
     return 0
 
 

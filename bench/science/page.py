@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "bench/results/science.json"
+SAME_LOSS = 1e-4
+"""Losses of a step, packed and unpacked, are no further from each other."""
 
 
 def page(results: dict[str, Any]) -> dict[str, str]:
@@ -38,6 +40,7 @@ def page(results: dict[str, Any]) -> dict[str, str]:
         _conditions(seeds, accuracies),
         *(_claim(claim, found, seeds) for claim in CLAIMS if any(one.claim == claim for one in found)),
         words.not_run([claim for claim in CLAIMS if all(one.claim != claim for one in found)]),
+        _packing(seeds),
         _cost(seeds),
     ]
     files = {"docs/science.md": "\n".join(parts)}
@@ -130,6 +133,22 @@ def _samples(seeds: Sequence[dict[str, Any]]) -> dict[str, float]:
         reason: np.mean([one.get(reason, 0) for one in first]) for reason in ("duplicate", "contaminated")
     }
     return {"every": every / len(seeds), "share": right / every, **left}
+
+
+def _packing(seeds: Sequence[dict[str, Any]]) -> str:
+    """Return how far losses on packs and on padded rows of the same traces are from each other."""
+    ran = [seed["packing"] for seed in seeds if "packing" in seed]
+    if not ran:
+        return ""
+    apart = [max(abs(np.subtract(one["packed"], one["unpacked"]))) for one in ran]
+    steps = min(len(one["packed"]) for one in ran)
+    verdict = words.MADE if max(apart) <= SAME_LOSS else words.NOT_MADE
+    each = ", ".join(f"{one:.1e}" for one in apart)
+    early = max(max(abs(np.subtract(one["packed"], one["unpacked"]))[:8]) for one in ran)
+    return (
+        words.PACKING.format(steps=steps, apart=each, bar=f"{SAME_LOSS:.0e}", early=f"{early:.0e}")
+        + f"\n{verdict}\n"
+    )
 
 
 def _cost(seeds: Sequence[dict[str, Any]]) -> str:

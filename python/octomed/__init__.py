@@ -21,12 +21,14 @@ if TYPE_CHECKING:
     from octomed.packing import pack_lengths
     from octomed.pipeline.api import check, pack, plan, verify
     from octomed.pipeline.calls.filters import Filter
+    from octomed.pipeline.cluster.ray_executor import RayExecutor
     from octomed.pipeline.models.tokenizer import Tokenizer
 
 _HOMES = {
     "Filter": "octomed.pipeline.calls.filters",
     "MDSReader": "octomed.mds",
     "MDSWriter": "octomed.mds",
+    "RayExecutor": "octomed.pipeline.cluster.ray_executor",
     "Recipe": "octomed.library.recipe",
     "Run": "octomed.library.run",
     "Tokenizer": "octomed.pipeline.models.tokenizer",
@@ -42,6 +44,7 @@ __all__ = [
     "Filter",
     "MDSReader",
     "MDSWriter",
+    "RayExecutor",
     "Recipe",
     "Run",
     "Tokenizer",

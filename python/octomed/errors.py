@@ -118,6 +118,12 @@ class DamagedBlock(StorageError):
         return type(self), (self.message, self.hint, self.path)
 
 
+class ClusterError(OctomedError):
+    """The machines that a run works on cannot be reached, or one has not what it needs."""
+
+    exit_code = 4
+
+
 class InternalError(OctomedError):
     """A fault of this program."""
 

@@ -194,6 +194,21 @@ def test_recipes_are_listed_with_what_they_are(tmp_path):
     assert "there is no recipe `quickstrat`" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("name", "verb"),
+    [
+        ("quickstart", "check"),
+        ("distill/quickstart", "distill"),
+        ("distill/quickstart-pack", "check"),
+        ("evaluate/quickstart", "evaluate"),
+        ("train/octomed-8b", "train"),
+    ],
+)
+def test_what_comes_next_is_what_a_recipe_is_for(tmp_path, name, verb):
+    done = run(tmp_path, "recipes", name, "--out", "mine.yaml")
+    assert done.stderr.strip() == f"`mine.yaml` is written; next: `octomed {verb} mine.yaml`"
+
+
 def test_links_in_the_package_stay_in_the_tree():
     """A wheel and a source distribution hold what a link leads to; a link to a folder they leave out."""
     for path in (ROOT / "python/octomed/recipes").rglob("*"):

@@ -15,6 +15,8 @@ _OPTION = re.compile(r"^([A-J])\. (\w+)$", re.MULTILINE)
 SAMPLES = 16
 RIGHT = 12
 """Of 16."""
+ALWAYS_RIGHT, ALWAYS_WRONG = 0, 3
+"""Samples that stand for all of a question where seeds are sent, as evaluations do: it misreads plate 1."""
 UNWILLING = 15
 """The sample that declines where nothing is compared."""
 
@@ -24,9 +26,10 @@ def answer(messages: list[dict[str, Any]], seed: int | None, sample: int) -> tup
 
     Of classes, which no question names, the picture's shape tells one.
     """
-    del seed
     pictures = images_of(messages)
     asked = text_of(messages[-1]["content"])
+    if seed is not None:
+        sample = ALWAYS_WRONG if " plate 1 " in asked else ALWAYS_RIGHT
     return respond(asked, sample, pictures[0] if pictures else None)
 
 
@@ -43,7 +46,7 @@ def respond(asked: str, sample: int, picture: bytes | None = None) -> tuple[str,
         if sample % SAMPLES == UNWILLING:
             return steps, "I'm sorry, but I can't help with that."
         return steps, f"<answer>Plate read, note {sample}: calm lines, no mark.</answer>"
-    wrong = sample % 4 == 3
+    wrong = sample % 4 == ALWAYS_WRONG
     if not options:
         return steps, f"<answer>{'quartz' if wrong else named}</answer>"
     labels = [label for label, name in options if (name == named) != wrong]

@@ -98,7 +98,7 @@ def test_the_commands_of_the_page(tmp_path: Path, tree: Tree, packed: Summary) -
         (tmp_path / name).symlink_to(ROOT / name)
     shutil.copytree(ROOT / "recipes", tmp_path / "recipes")
     said = [line for document, line in commands() if document == "docs/octomed-8m.md"]
-    typed = said[: next(index for index, line in enumerate(said) if "verify small" in line) + 1]
+    typed = said[: next(index for index, line in enumerate(said) if "evaluate small" in line) + 1]
     script = "\n".join(
         line for line in typed if not line.startswith("pip ") and "servers.teacher" not in line
     )

@@ -97,6 +97,15 @@ def test_columns_of_no_format_are_guessed_by_their_names(tmp_path, monkeypatch):
     assert octomed.check(tmp_path / "recipe.yaml").ok
 
 
+def test_a_response_is_learned_and_no_answer_in_its_place(tmp_path, monkeypatch):
+    """These columns would suit a format that learns the right answer, a letter, and reads no response."""
+    row = {"question": "Why?", "options": ["fever", "chill"], "answer": "A", "reasoning": "It is hot."}
+    path = written([row | {"response": "The answer is A."}], "jsonl", tmp_path)
+    (source,) = values_of(started(path.name, tmp_path, monkeypatch).text)["sources"]
+    assert source["format"]["response"] == "response"
+    assert source["format"]["reasoning"] == "reasoning"
+
+
 def test_turns_with_names_of_their_own_are_mapped(tmp_path, monkeypatch):
     turns = [{"speaker": "patient", "utterance": "It hurts."}, {"speaker": "doctor", "utterance": "Where?"}]
     path = written([{"dialogue": turns}], "jsonl", tmp_path)

@@ -95,7 +95,15 @@ BEGINNERS = {
 }
 """By document, what those who begin are shown."""
 
+OVER_RAY = RunBy("tests/ray/test_pack_over_ray.py", '"--executor", "ray"')
 COMMANDS = {
+    ("docs/ray.md", "pip install '.[ray]'"): NETWORK,
+    ("docs/ray.md", "octomed plan recipes/quickstart.yaml --nodes 4"): HERE,
+    ("docs/ray.md", "octomed pack recipes/quickstart.yaml --executor ray"): OVER_RAY,
+    (
+        "docs/ray.md",
+        "ray job submit --address http://head:8265 -- octomed pack /shared/recipe.yaml --executor ray",
+    ): NotRun("needs the job server of `ray[default]`, and a cluster"),
     ("README.md", "git clone https://github.com/octomed/octomed && cd octomed"): NETWORK,
     ("README.md", "make quickstart"): NotRun("installs the package; its commands are run here"),
     ("README.md", "make test"): THESE_TESTS,
@@ -167,12 +175,17 @@ COMMANDS = {
             ONE_SOURCE.format("multimodal", "slake"),
             "octomed plan recipes/octomed-8m.yaml",
             "octomed pack recipes/octomed-8m.yaml",
+            "octomed evaluate recipes/evaluate/octomed-8m.yaml",
         )
     },
     **{
         (f"recipes/distill/octomed-8m-{kind}.yaml", ONE_SOURCE.format(kind, source)): PAPER_DATA
         for kind, source in (("text", "medmcqa"), ("multimodal", "slake"))
     },
+    (
+        "recipes/evaluate/octomed-8m.yaml",
+        "octomed evaluate recipes/evaluate/octomed-8m.yaml",
+    ): RunBy("tests/paper/test_evaluated.py", "evaluate/octomed-8m"),
     ("docs/octomed-8m.md", "pip install '.[distill]'"): NETWORK,
     **{
         ("docs/octomed-8m.md", command): PAPER_PAGE
@@ -213,6 +226,22 @@ COMMANDS = {
         )
     },
     ("docs/distill.md", "pip install '.[distill]'"): NETWORK,
+    **{
+        (document, "python -m tests.servers.teacher --port 8765 &"): RunBy(
+            "tests/distill/conftest.py", "tests.servers.teacher"
+        )
+        for document in ("docs/evaluate.md", "recipes/evaluate/quickstart.yaml")
+    },
+    **{
+        (document, "octomed evaluate recipes/evaluate/quickstart.yaml"): RunBy(
+            "tests/evaluate/test_docs.py", "recipes/evaluate/quickstart.yaml"
+        )
+        for document in ("docs/evaluate.md", "recipes/evaluate/quickstart.yaml")
+    },
+    ("docs/evaluate.md", "octomed evaluate --compare evaluations/a evaluations/b"): RunBy(
+        "tests/evaluate/test_docs.py", "--compare"
+    ),
+    ("docs/evaluate.md", "pip install '.[evaluate]'"): NETWORK,
     **{
         ("docs/distill.md", f"octomed distill recipes/distill/quickstart.yaml --batch {way}"): RunBy(
             "tests/distill/test_batch_files.py", "test_what_goes_out_comes_back"
@@ -444,7 +473,7 @@ def test_the_recipes_of_the_documents_are_right(tmp_path, monkeypatch):
     known |= {(one.document, one.first_line) for one in of_training()}
     known |= known_of_curation | of_stores(text) | of_reports(text)
     # tests/unit/test_coming_from.py and tests/distill/test_docs.py have those of these documents.
-    others = {"docs/annotate.md", "docs/coming-from.md", "docs/distill.md"}
+    others = {"docs/annotate.md", "docs/coming-from.md", "docs/distill.md", "docs/evaluate.md"}
     shown = {one for one in snippets() if one.language == "yaml" and one.document not in others}
     assert {(one.document, one.first_line) for one in shown} == known
 

@@ -11,6 +11,9 @@ from octomed.cli.terminal import log, out, out_lines
 from octomed.commands import as_argument, shell_words
 from octomed.errors import RecipeError
 
+_VERBS = {"train_loader": "train", "teacher": "distill", "benchmarks": "evaluate"}
+"""What is done with a recipe, by a key that those of no other kind have; all others are checked first."""
+
 
 def command(
     name: Annotated[
@@ -62,4 +65,6 @@ def _write(text: str, file: Path) -> None:
 def _next(name: str, file: Path) -> str:
     if name == "train.py":
         return shell_words(["composer", "-n", "2", str(file), "RECIPE"])
-    return shell_words(["octomed", "train" if name.startswith("train/") else "check", as_argument(str(file))])
+    text = file.read_text(encoding="utf-8")
+    verb = next((verb for key, verb in _VERBS.items() if f"\n{key}:" in text), "check")
+    return shell_words(["octomed", verb, as_argument(str(file))])

@@ -73,6 +73,11 @@ def want_events(wanted: bool) -> None:
     _wants_events[:] = [True] if wanted else []
 
 
+def wants_events() -> bool:
+    """Tell whether events are wanted."""
+    return bool(_wants_events)
+
+
 def _write_log(text: str) -> None:
     sys.stderr.write(f"{_one_line(text)}\n")
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import time
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, cast
 
 from octomed.evaluate.asking import seed_of
 from octomed.evaluate.generation import Generator, Request
@@ -57,20 +58,20 @@ async def answer_by_folder(
     model = recipe.settings.model
     _, text, vision = resolved(recipe.asked)
     prompts = Prompts(text, image_settings(recipe.asked, recipe.asked.sources[0], vision.family))
+    record = None if recipe.trained is None else recipe.trained.run.vision
     generator = Generator(
         str(model.path),
-        vision=None if recipe.trained is None else recipe.trained.run.vision,
+        vision=None if record is None else asdict(record),
         device=model.device,
         dtype=model.dtype,
         batch_tokens=model.batch_tokens,
     )
     for group in _groups(_requests(recipe, prompts, asked)):
-        items = {request.key[0]: item for request, item in group}
+        items = {request.key: item for request, item in group}
         waiting: list[dict[str, Any]] = []
         last = time.monotonic()
         for made in generator.generate(request for request, _ in group):
-            key, sample = made.key
-            waiting.append(_line(key, sample, items[key], made))
+            waiting.append(_line(items[made.key], made))
             if time.monotonic() - last >= _SECONDS_A_GROUP:
                 await _keep(waiting, file, progress, tell)
                 waiting, last = [], time.monotonic()
@@ -111,10 +112,11 @@ def _groups(requests: Iterator[tuple[Request, Item]]) -> Iterator[list[tuple[Req
         yield group
 
 
-def _line(key: str, sample: int, item: Item, made: Generated) -> dict[str, Any]:
+def _line(item: Item, made: Generated) -> dict[str, Any]:
     """Return what is kept of a response."""
+    _, sample = cast("tuple[str, int]", made.key)
     return {
-        "key": key,
+        "key": item.asked.key,
         "sample": sample,
         "benchmark": item.asked.benchmark,
         "response": made.text,

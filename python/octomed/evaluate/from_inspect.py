@@ -91,7 +91,8 @@ async def answer_by_inspect(
 
 def _by_benchmark(benchmarks: Benchmarks) -> Iterator[tuple[str, dict[str, Item]]]:
     """Yield the questions of each benchmark by their keys."""
-    name, items = "", {}
+    name = ""
+    items: dict[str, Item] = {}
     for one in benchmarks:
         if not isinstance(one, Item):
             continue
@@ -139,14 +140,14 @@ def _task(recipe: EvaluationRecipe, name: str, benchmarks: Benchmarks, answers: 
     samples = recipe.settings.samples(benchmark)
 
     @model.modelapi(name="octomed")
-    class OctomedModel(model.ModelAPI):  # type: ignore[misc, name-defined]  # untyped where it is not installed
+    class OctomedModel(model.ModelAPI):  # type: ignore[misc]  # untyped where it is not installed
         """Asks as OctoMed does; a message says which question and sample it is of."""
 
         async def generate(self, input: Any, *_: Any, **__: Any) -> Any:  # noqa: A002, ANN401 inspect's names
             named = input[-1].metadata
             return _output(model, await answers.line_of(named["key"], named["sample"]))
 
-    @solver.solver(name="asked_as_trained")
+    @solver.solver(name="asked_as_trained")  # type: ignore[untyped-decorator]  # as above
     def asked_as_trained() -> Any:  # noqa: ANN401
         async def solve(state: Any, _: Any) -> Any:  # noqa: ANN401
             sample = state.epoch - 1
@@ -158,7 +159,7 @@ def _task(recipe: EvaluationRecipe, name: str, benchmarks: Benchmarks, answers: 
 
         return solve
 
-    @scorer.scorer(metrics=[scorer.mean(), scorer.stderr()], name="acceptance")
+    @scorer.scorer(metrics=[scorer.mean(), scorer.stderr()], name="acceptance")  # type: ignore[untyped-decorator]
     def acceptance() -> Any:  # noqa: ANN401
         async def score(state: Any, _: Any) -> Any:  # noqa: ANN401
             columns = answers.items[state.sample_id].asked.columns
@@ -167,7 +168,7 @@ def _task(recipe: EvaluationRecipe, name: str, benchmarks: Benchmarks, answers: 
 
         return score
 
-    @scorer.score_reducer(name="majority_of_answers")
+    @scorer.score_reducer(name="majority_of_answers")  # type: ignore[untyped-decorator]
     def majority_of_answers() -> Any:  # noqa: ANN401
         return lambda scores: _voted(scorer, scores)
 

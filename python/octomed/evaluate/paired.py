@@ -38,7 +38,7 @@ def mcnemar(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
     if number == 0:
         return 1.0
     tail = sum(math.comb(number, one) for one in range(min(ahead, behind) + 1))
-    return min(1.0, 2 * tail / 2**number)
+    return min(1.0, float(2 * tail / 2**number))
 
 
 def sign_flips(differences: NDArray[np.float64]) -> float:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from octomed import _octomed
 from octomed.distill.lines import NotAsked, question_of
-from octomed.distill.questions import Questions, Refused
+from octomed.distill.question import Refused
+from octomed.distill.questions import Questions
 from octomed.errors import DataError
 from octomed.evaluate.items import Asked, Item, Survey
 from octomed.pipeline.inputs.evaluation_files import digest_of

@@ -112,6 +112,7 @@ def load_evaluation_recipe(
         raise RecipeProblems([Problem(place, "an evaluation is a mapping of keys to values", hint)])
     written = deepcopy(document.values)
     problems = [*document.problems, *_make_paths_ready(document, base), *_repeated(document)]
+    _have_responses(document)
     settings = _settings(document, problems)
     if settings is None:
         raise RecipeProblems(problems)
@@ -153,6 +154,14 @@ def _repeated(document: Document) -> list[Problem]:
     return problems
 
 
+def _have_responses(document: Document) -> None:
+    """Make of row formats of questions such of traces: of rows that are asked no response is read."""
+    benchmarks = document.values.get("benchmarks")
+    for one in benchmarks if isinstance(benchmarks, list) else []:
+        if isinstance(one, dict) and "format" in one:
+            one["format"] = with_response(one["format"])
+
+
 def _settings(document: Document, problems: list[Problem]) -> Evaluation | None:
     try:
         return Evaluation.model_validate(document.values)
@@ -169,8 +178,6 @@ def _asked(
     sources = []
     for one, benchmark in zip(document.values["benchmarks"], settings.benchmarks, strict=True):
         kept = {key: deepcopy(value) for key, value in one.items() if key not in BENCHMARK_KEYS}
-        if "format" in kept:
-            kept["format"] = with_response(kept["format"])
         accept = {"answer": "match", "match": _OF_MATCH[benchmark.score], "format": list(form)}
         sources.append({**kept, "curate": {"accept": accept}})
     values = {

@@ -91,7 +91,7 @@ def _loaded(
         from octomed.evaluate.recipe import load_evaluation_recipe  # noqa: PLC0415 a long chain of imports
 
         return load_evaluation_recipe(recipe, overrides, folder=folder)
-    return recipe  # type: ignore[return-value]  # a loaded one
+    return recipe
 
 
 def _evaluate(recipe: EvaluationRecipe, tell: Told) -> Results:

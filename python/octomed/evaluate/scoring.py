@@ -30,6 +30,9 @@ _STATES: dict[str, State] = {
 form that the training run asks for is right, and counted apart."""
 
 
+_CUT = "length"
+
+
 @dataclass(frozen=True)
 class Sample:
     """A scored answer.
@@ -125,6 +128,8 @@ def _sample(
 ) -> Sample:
     refused = line.get("refused") is not None
     state: State = "refused" if refused else _STATES[verdict]
+    if verdict == "empty_response" and line.get("finish_reason") == _CUT:
+        state = "cut"  # in its reasoning, which its server keeps apart
     has_answer = state in {"right", "wrong"}
     score = float(state == "right")
     if overlap is not None and state not in {"refused", "cut"}:
@@ -164,7 +169,7 @@ def majority(samples: Sequence[Sample]) -> Vote:
     >>> def says(answer, score):
     ...     state = "no_answer" if answer is None else "right" if score else "wrong"
     ...     return Sample(score, state, answer, None, 9, None, 0)
-    >>> majority([says(None, 0), says("B", 0), says("A", 1), says("A", 1), says("B", 0)])
+    >>> majority([says(None, 0.0), says("B", 0.0), says("A", 1.0), says("A", 1.0), says("B", 0.0)])
     Vote(score=0.0, answer='B', votes=2)
     """
     counted = Counter(one.answer for one in samples if one.answer is not None)

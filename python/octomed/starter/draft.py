@@ -88,6 +88,10 @@ class Looked:
         return [column for column in self.columns if column.name in may_show]
 
 
+_RESPONSES = frozenset({"response", "responses", "completion", "messages", "conversations"})
+"""Columns whose names say that a model is to learn them."""
+
+
 def _mapping(row_format: Any) -> Any:  # noqa: ANN401 the engine's
     from octomed import _octomed  # noqa: PLC0415 one use
 
@@ -199,9 +203,12 @@ def _with_format(looked: Looked, first: FirstRows, splits: set[str]) -> Looked:
 def _fitting(columns: tuple[str, ...]) -> tuple[str, ...]:
     """Return the formats whose columns are all there, beside others that some format would read.
 
-    Those come first whose responses were written to be learned, and of these the one that reads most.
+    Those come first whose responses were written to be learned, and of these the one that reads most. None
+    leaves a response unread, which would have the right answer learned in its place.
     """
     fitting = [one.name for one in near_formats(list(columns)) if one.fits]
+    said = _RESPONSES & set(columns)
+    fitting = [name for name in fitting if said <= set(_read_columns(name, columns))]
     return tuple(
         sorted(fitting, key=lambda name: (bool(held_out_splits(name)), -len(_read_columns(name, columns))))
     )

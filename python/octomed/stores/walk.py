@@ -45,6 +45,7 @@ class Walk:
 
     def __init__(self, wanted: Sequence[Wanted], most: int = MOST_AHEAD) -> None:
         self._wanted, self._most = wanted, most
+        self._known = frozenset(wanted)
         self._room = threading.Condition()
         self._ahead = 0
         self._ended = False
@@ -74,7 +75,7 @@ class Walk:
     def done(self, one: Wanted) -> None:
         """Say that what was wanted of an object has been read, or will not be; of another walk, nothing."""
         with self._room:
-            if not self._left.get(one.address):
+            if one not in self._known or not self._left.get(one.address):
                 return
             mirror = self._mirror(one.address)
             self._left[one.address] -= 1

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedModel
 
     from octomed.evaluate.generation.requests import Request
-    from octomed.stream.images import Vision
 
 _CPU_ROOM = 2**30
 
@@ -79,7 +78,7 @@ class Decoder:
         cls,
         folder: Path | str,
         *,
-        vision: Vision | Mapping[str, Any] | None = None,
+        vision: object = None,
         device: str | torch.device | None = None,
         dtype: str | None = None,
     ) -> Decoder:

@@ -9,21 +9,19 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from octomed.evaluate.generation.decoder import Decoder
 from octomed.evaluate.generation.prompts import same_prompts
 from octomed.evaluate.generation.responses import Response, check_requests
 from octomed.evaluate.generation.sampling import Drawing, uniforms
 from octomed.evaluate.generation.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
-    from typing import Any
 
     import torch
 
+    from octomed.evaluate.generation.decoder import Decoder
     from octomed.evaluate.generation.requests import Generated, Request
-    from octomed.stream.images import Vision
 
 _PROMPT_TOKENS = 16_384
 """Of prompts that run together; a longer one runs alone."""
@@ -62,12 +60,14 @@ class Generator:
         self,
         folder: Path | str,
         *,
-        vision: Vision | Mapping[str, Any] | None = None,
+        vision: object = None,
         device: str | torch.device | None = None,
         dtype: str | None = None,
         batch_tokens: int | None = None,
         stops: Sequence[int] | None = None,
     ) -> None:
+        from octomed.evaluate.generation.decoder import Decoder  # noqa: PLC0415 loads models
+
         self._decoder = Decoder.of(folder, vision=vision, device=device, dtype=dtype)
         self.vocabulary = Vocabulary.of(self._decoder.folder, stops)
         self.batch_tokens = batch_tokens or self._decoder.room()

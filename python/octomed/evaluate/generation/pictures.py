@@ -15,7 +15,7 @@ from octomed.pipeline.models.model_files import json_object
 from octomed.stream.images import Vision, check_model
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -52,16 +52,14 @@ class Pictures:
     (1, 26, 36)
     """
 
-    def __init__(self, record: Vision | Mapping[str, Any]) -> None:
+    def __init__(self, record: object) -> None:
         self.vision = Vision.of(record)
         values = json.loads(self.vision.record)
         self._bounds = {name: values.get(name) for name in ("min_pixels", "max_pixels")}
         self._size = lru_cache(4096)(library.size)
 
     @classmethod
-    def of(
-        cls, folder: Path, configuration: PretrainedConfig, given: Vision | Mapping[str, Any] | None
-    ) -> Pictures | None:
+    def of(cls, folder: Path, configuration: PretrainedConfig, given: object) -> Pictures | None:
         """Return how a model takes images; None where it takes none.
 
         Parameters

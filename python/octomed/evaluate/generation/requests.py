@@ -10,7 +10,7 @@ from octomed.answers import split
 from octomed.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Sequence
+    from collections.abc import Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -57,7 +57,7 @@ class Request:
     0
     """
 
-    key: Hashable
+    key: Any
     prompt_ids: Sequence[int] | NDArray[np.integer[Any]]
     images: tuple[bytes | NDArray[np.uint8], ...] = ()
     temperature: float = 0.6
@@ -116,7 +116,7 @@ class Generated:
     ('Mild.', 'No.')
     """
 
-    key: Hashable
+    key: Any
     ids: tuple[int, ...]
     text: str
     finish_reason: FinishReason

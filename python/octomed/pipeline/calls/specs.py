@@ -75,8 +75,9 @@ class TaskResult:
 
 @dataclass(frozen=True)
 class BlockScanned:
-    """Told of each block of a task as soon as it is done."""
+    """Told of each block of a task as soon as it is done: its name in the task, and what it has."""
 
+    name: str
     rows: int
     bytes: int
     tokens: int

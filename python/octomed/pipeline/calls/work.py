@@ -144,7 +144,8 @@ class _TaskScan:
                 settle(self.spec, number)
         for header in found:
             rejects = header.rows_unreadable + header.rows_without_trace + header.traces_rejected
-            self.here.told(BlockScanned(header.rows, header.source_bytes, header.tokens, rejects))
+            amounts = (header.rows, header.source_bytes, header.tokens, rejects)
+            self.here.told(BlockScanned(header.name, *amounts))
         return found, is_new
 
     def _there(self, number: int) -> list[BlockHeader] | None:

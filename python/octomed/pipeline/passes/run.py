@@ -25,6 +25,7 @@ from octomed.pipeline.output.staged import staged_manifest
 from octomed.pipeline.output.uploads import Uploads
 from octomed.pipeline.passes.empty_run import empty_run
 from octomed.pipeline.passes.last_pages import write_last_pages
+from octomed.pipeline.passes.opener import OnThreads
 from octomed.pipeline.passes.outputs import Outputs
 from octomed.pipeline.passes.scan import scan
 from octomed.pipeline.passes.select_write import SelectAndWrite, seconds_since
@@ -32,7 +33,6 @@ from octomed.pipeline.passes.store_traffic import traffic_since_now
 from octomed.pipeline.planning.estimate import refuse_full_disk
 from octomed.pipeline.planning.plan import plan
 from octomed.pipeline.planning.run_spec import run_spec
-from octomed.pipeline.threads.executor import executor
 from octomed.pipeline.threads.transfers import Transfers
 from octomed.report.progress import Progress, SilentProgress
 from octomed.report.summary import Summary
@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from octomed.pipeline.blocks.shared_blocks import Blocks
     from octomed.pipeline.blocks.working_store import Held
     from octomed.pipeline.output.manifest import Manifest
+    from octomed.pipeline.passes.opener import Opener
     from octomed.pipeline.planning.plan import Plan
     from octomed.pipeline.planning.run_spec import RunSpec
     from octomed.pipeline.threads.executor import Threads
@@ -59,13 +60,14 @@ if TYPE_CHECKING:
     from octomed.storage import Mode
 
 
-def pack(
+def pack(  # noqa: PLR0913 each is an option of the verb, or of Python alone
     recipe: Recipe,
     *,
     workers: int | None = None,
     replace: bool = False,
     progress: Progress | None = None,
     filters: tuple[FilterRecord, ...] = (),
+    executor: Opener | None = None,
 ) -> Summary:
     """Pack a recipe's traces into MDS shards.
 
@@ -84,6 +86,8 @@ def pack(
         Told of the progress of the run.
     filters
         Filters of the user's own that end the scan, in their order.
+    executor
+        What the work runs on; threads of this process by default.
 
     Returns
     -------
@@ -138,6 +142,7 @@ def pack(
             seconds_since(begin),
             shared_blocks(spec.working.remote, transfers, keeps=spec.keeps_blocks),
             traffic,
+            executor or OnThreads(),
         )
         summary = passes.run(workers, locks)
         outputs.close()
@@ -242,6 +247,7 @@ class _Passes:
     planning: float
     blocks: Blocks
     traffic: Callable[[], dict[str, StoreTraffic]]
+    executor: Opener
 
     def run(self, workers: int, locks: contextlib.ExitStack) -> Summary:
         """Run all three; say of a failure how to resume, and leave no temporary files after Ctrl-C."""
@@ -272,7 +278,8 @@ class _Passes:
         """
         while True:
             try:
-                with executor(workers, locks) as threads, _stopping(self.progress):
+                opened = self.executor.opened(self.spec, workers, locks, self.progress)
+                with opened as threads, _stopping(self.progress):
                     return self._once(threads)
             except DamagedBlock as damaged:
                 tasks = [spec.task for spec in self.spec.tasks]

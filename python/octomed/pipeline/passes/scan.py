@@ -176,7 +176,7 @@ def scan_missing(
     readers = max(1, threads.workers // _WORKERS_PER_READER)
     at_once = readers + 2 * threads.workers  # as many may wait for their last block as the queue has blocks
     scanned: dict[str, ScannedTask] = {}
-    with fetched_ahead(missing):
+    with fetched_ahead(missing if threads.reads_here else []):
         for result in threads.map(scan_task, missing, at_once=at_once, readers=readers, told=told):
             task = result.scanned.task
             scanned[task.key] = result.scanned

@@ -42,7 +42,11 @@ class Threads:
         Threads that run the engine.
     cancel
         Set when the run ends early: the engine's calls return soon after.
+    reads_here
+        Whether this process reads what it scans.
     """
+
+    reads_here = True
 
     def __init__(self, workers: int) -> None:
         self.workers = workers
@@ -160,7 +164,13 @@ def executor(workers: int, locks: ExitStack | None = None) -> Iterator[Threads]:
         What the calls must hold. Ctrl-C does not wait long for a call that looks at no cancel; the locks are
         then taken out of the stack and released after the last such call, so that it meets no other run.
     """
-    threads = Threads(workers)
+    with running(Threads(workers), locks) as threads:
+        yield threads
+
+
+@contextmanager
+def running(threads: Threads, locks: ExitStack | None = None) -> Iterator[Threads]:
+    """Close threads when a block ends, as `executor` does."""
     patience = None
     try:
         yield threads
