@@ -179,3 +179,16 @@ def test_a_window_recovers_after_a_busy_server() -> None:
     for _ in range(200):
         pace.good()
     assert pace.window == 32
+
+
+def test_a_turn_that_is_cancelled_is_anothers() -> None:
+    async def three() -> None:
+        pace = Pace(1)
+        await pace.begin()
+        first, second = asyncio.create_task(pace.begin()), asyncio.create_task(pace.begin())
+        await asyncio.sleep(0)
+        pace.end()
+        first.cancel()
+        await asyncio.wait_for(second, 1.0)
+
+    asyncio.run(three())

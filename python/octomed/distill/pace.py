@@ -67,22 +67,11 @@ class Pace:
 
     async def begin(self) -> None:
         """Wait until a request may begin; each is ended by :meth:`end`."""
-        while True:
-            if self._under_way < int(self.window):
-                wait = self._seconds_to_wait()
-                if wait <= 0:
-                    break
-                await asyncio.sleep(min(wait, 1.0))
-                continue
-            place = asyncio.get_running_loop().create_future()
-            self._waiting.append(place)
-            try:
-                await place
-            except asyncio.CancelledError:
-                self._forget(place)
-                if not place.cancelled():  # it was given room that it will not take: the next may have it
-                    self._wake()
-                raise
+        try:
+            await self._turn()
+        except asyncio.CancelledError:
+            self._wake()  # its turn may have come already, and is another's then
+            raise
         self._under_way += 1
         if self._requests is not None:
             self._begun.append(self._clock())
@@ -117,6 +106,23 @@ class Pace:
             self._good = 0
         self._not_before = max(self._not_before, now + pause)
         return self._not_before - now
+
+    async def _turn(self) -> None:
+        """Wait until the window has room and the limits let a request begin."""
+        while True:
+            if self._under_way < int(self.window):
+                wait = self._seconds_to_wait()
+                if wait <= 0:
+                    return
+                await asyncio.sleep(min(wait, 1.0))
+                continue
+            place = asyncio.get_running_loop().create_future()
+            self._waiting.append(place)
+            try:
+                await place
+            finally:
+                if not place.done() or place.cancelled():
+                    self._forget(place)
 
     def _seconds_to_wait(self) -> float:
         now = self._clock()
