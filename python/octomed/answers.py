@@ -24,6 +24,8 @@ State = Literal["right", "wrong", "ambiguous", "absent", "cut", "present"]
 """What :func:`judge` finds."""
 
 _LABELLED = re.compile(r"\s*\(?([A-Za-z]|\d{1,2})(?:[.:)]\s+|[:)])(?=\S)")
+_IN_LATEX = re.compile(r"\\(?:text|mathrm|mathbf)\w*\{([^{}]*)\}?")
+"""The last brace may be that of a box around it, which is no part of the text."""
 
 
 @dataclass(frozen=True)
@@ -159,12 +161,21 @@ def extract(
         kind=kind,
         options=tuple(places),
         labels=tuple(pairs[place][0] for place in places),
-        text=pairs[places[0]][1] if len(places) == 1 else text if kind == "text" else None,
+        text=pairs[places[0]][1]
+        if len(places) == 1
+        else _words_of(text)
+        if kind == "text" and text
+        else None,
         value=value,
         unit=text if kind == "number" else None,
         convention=convention,
         in_reasoning=in_reasoning,
     )
+
+
+def _words_of(text: str) -> str:
+    """Return a text without the colon of what leads to it and LaTeX's word for text around it."""
+    return _IN_LATEX.sub(r"\1", text).strip().removeprefix(":").strip() or text
 
 
 def judge(  # noqa: PLR0913 an answer is compared in many ways

@@ -150,3 +150,15 @@ def test_the_documents_python_runs():
     code = text.split("```python\n")[1].split("```")[0]
     assert "octomed.answers" in code
     exec(compile(code, "docs/curation.md", "exec"), {})
+
+
+@pytest.mark.parametrize(
+    ("response", "text"),
+    [
+        ("The answer is: left lung", "left lung"),
+        (r"So \boxed{\text{left lung}}", "left lung"),
+        (r"\boxed{\mathrm{left}\text{ lung}}", "left lung"),
+    ],
+)
+def test_an_open_answer_is_without_what_leads_to_it(response, text):
+    assert extract(response).text == text
