@@ -75,8 +75,10 @@ class DistillPlan:
             f"{units.count(self.questions)} questions, {units.count(self.samples)} samples to ask for"
             + (f", {units.count(self.had)} stand" if self.had else "")
             + (f", {units.count(self.refused)} rows are not asked" if self.refused else ""),
-            f"{units.count(self.requests)} requests"
-            + f", about {units.count(self.asked)} tokens asked, {units.count(self.answered)} answered",
+            (
+                f"{units.count(self.requests)} requests, about {units.count(self.asked)} tokens asked, "
+                f"{units.count(self.answered)} answered"
+            ),
             f"{self.reply_tokens:,} tokens a reply, "
             + ("as the samples that stand have" if self.measured else "assumed: no sample stands yet"),
         ]
