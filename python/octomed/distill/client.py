@@ -78,7 +78,7 @@ class Client:
         self._teacher, self._limits, self._pace = teacher, limits, pace
         self._url = teacher.endpoint + _PATHS[teacher.api]
         self._headers = _headers(teacher)
-        # aiohttp's `trust_env` asks two threads before each request, which is 45 % of all that the client does.
+        # aiohttp's `trust_env` asks two threads before each request: 45 % of all that a client does.
         self._proxy = _proxy_of(self._url)
         self._session: aiohttp.ClientSession | None = None
         self.attempts: Counter[str] = Counter()
@@ -226,7 +226,7 @@ def _headers(teacher: Teacher) -> dict[str, str]:
 
 
 def _proxy_of(url: str) -> dict[str, Any]:
-    """Return the proxy that the environment names for an address (`https_proxy`, `no_proxy`), as arguments."""
+    """Return the proxy that the environment names for an address, as arguments of a request."""
     try:
         proxy, user = aiohttp.helpers.get_env_proxy_for_url(URL(url))
     except LookupError:
