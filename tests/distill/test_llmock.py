@@ -1,7 +1,7 @@
 """Against a mock that others keep, which judges how its clients behave: llmock (PyPI), where it is installed.
 
-`OCTOMED_LLMOCK` names its command where that is in an environment of its own. Samples have seeds here: llmock takes
-equal requests that are under way together for one that is made again at once.
+`OCTOMED_LLMOCK` names its command where that is in an environment of its own. Samples have seeds here: llmock
+takes equal requests that are under way together for one that is made again at once.
 """
 
 from __future__ import annotations
