@@ -49,8 +49,16 @@ class OctomedError(Exception):
         >>> StorageError("the disk is full", errno=28).with_hint("free some space").errno
         28
         """
+        return self.in_words(self.message, hint)
+
+    def in_words(self, message: str, hint: str | None) -> Self:
+        """Return the same error in other words.
+
+        >>> StorageError("the disc is full", errno=28).in_words("the disk is full", None).errno
+        28
+        """
         again = copy(self)
-        OctomedError.__init__(again, self.message, hint)
+        OctomedError.__init__(again, message, hint)
         return again
 
 

@@ -191,7 +191,7 @@ def test_nothing_asks_the_device_for_numbers(family, monkeypatch):
         monkeypatch.setattr(torch.Tensor, name, asked)
     monkeypatch.setattr(torch, "nonzero", asked)
     for one in (batch, text):
-        network._inputs(one)
+        network.decoder_inputs(one)
 
 
 @pytest.mark.parametrize("name", ["image_tokens", "image_sizes", "image_patches", "image_refs"])

@@ -178,7 +178,7 @@ class _of_model:  # noqa: N801 a context manager is called as one
         """Say it in the words of an evaluation's recipe."""
         if isinstance(error, RecipeError | DataError):
             hint = None if error.hint is None else _in_words(error.hint)
-            raise type(error)(_in_words(error.message), hint) from None
+            raise error.in_words(_in_words(error.message), hint) from None
 
 
 def _in_words(text: str) -> str:
