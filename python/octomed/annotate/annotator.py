@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 from octomed.annotate.answers import ATTEMPTS, ask_for
-from octomed.distill.asking import BudgetSpent
+from octomed.distill.asking import check_budget
 from octomed.distill.client import NotAnswered
 from octomed.distill.hope import Hope
 from octomed.distill.lines import sample_lines
@@ -53,6 +54,7 @@ class Annotator:
         self._settings, self._client, self._file = settings, client, file
         self._failures, self._answers, self._counts = failures, answers, counts
         self._hope = Hope(settings.teacher.endpoint, failures, counts)
+        self._may_begin = partial(check_budget, settings, counts)
         self._under_way: set[str] = set()
 
     async def annotate(self, row: Row) -> None:
@@ -90,18 +92,13 @@ class Annotator:
             if not await self._answered(question, annotation, ask, number):
                 return
 
-    def _check_budget(self) -> None:
-        spent = self._settings.spent(self._counts.asked, self._counts.answered)
-        if spent is not None:
-            raise BudgetSpent(spent)
-
     async def _answered(self, question: Question, annotation: Annotation, ask: Ask, number: int) -> bool:
         """Ask once; tell whether an answer came."""
         begin = time.monotonic()
         place = {"column": annotation.column, "source": question.source, "file": question.file}
         named = {"key": ask.key, "teacher": self._settings.teacher.model}
         try:
-            async with self._client.asked(ask.body, may_begin=self._check_budget) as reply:
+            async with self._client.asked(ask.body, may_begin=self._may_begin) as reply:
                 self._hope.came()
                 self._counts.count_reply(reply)
                 came = [(number, reply.samples[0])]

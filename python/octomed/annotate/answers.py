@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from octomed.distill.replies import CUT
 from octomed.distill.requests import ask_of_turns
 from octomed.distill.sample_file import Had, entries_of
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 ATTEMPTS = 2
 """An answer outside of the values is asked for once more."""
-_CUT = "length"
 
 
 def ask_for(question: Question, annotation: Annotation, teacher: Teacher) -> Ask:
@@ -56,7 +56,7 @@ class Answers:
     def add(self, entry: dict[str, Any], annotation: Annotation) -> Value | None:
         """Take a line of the file, and return the value that it holds."""
         self.had.add(entry)
-        whole = entry.get("finish_reason") != _CUT
+        whole = entry.get("finish_reason") != CUT
         value = annotation.value_of(entry["response"]) if whole else None
         if value is not None:
             self.values.setdefault(entry["key"], value)

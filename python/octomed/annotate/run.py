@@ -11,14 +11,12 @@ from octomed.annotate.answers import Answers, answers_in
 from octomed.annotate.copies import write_copies
 from octomed.annotate.counts import AnnotationCounts
 from octomed.annotate.rows import Row, files_of, rows_of
-from octomed.distill.asking import ask_all, telling
-from octomed.distill.client import Client
-from octomed.distill.failures import FAILURES, Failures
-from octomed.distill.pace import Pace
+from octomed.distill.asking import ask_all
 from octomed.distill.question import Question, Refused
 from octomed.distill.questions import Questions
 from octomed.distill.record import write_record
-from octomed.distill.sample_file import SAMPLES, SampleFile
+from octomed.distill.sample_file import SAMPLES
+from octomed.distill.session import client_of, kept_files
 from octomed.names import shown
 from octomed.storage import make_folder
 from octomed.store import LocalStore
@@ -73,31 +71,14 @@ def annotate(recipe: AnnotateRecipe, *, tell: Told | None = None) -> AnnotationC
 
 async def _ask(recipe: AnnotateRecipe, questions: Questions, counts: AnnotationCounts, tell: Told) -> Answers:
     settings, output, mode = recipe.settings, recipe.output, recipe.asked.output.mode
-    limits = settings.limits
-    file = SampleFile(output / SAMPLES, mode)
-    failures = Failures(output / FAILURES, mode)
     begin = time.monotonic()
-    try:
-        cut = file.cut_unfinished()
-        if cut:
-            counts.notes.append(f"{cut:,} bytes of an unfinished line were cut off `{SAMPLES}`")
+    async with kept_files(output, mode, counts) as (file, failures):
         answers = answers_in(output / SAMPLES, settings.annotate)
         counts.asked, counts.answered = answers.had.asked, answers.had.answered
-        pace = Pace(limits.concurrency, requests=limits.requests_per_minute, tokens=limits.tokens_per_minute)
-        async with Client(settings.teacher, limits, pace) as client:
+        async with client_of(settings, counts, tell, begin=begin) as client:
             annotator = Annotator(settings, client, file, failures, answers, counts)
-
-            def told() -> None:
-                counts.seconds = time.monotonic() - begin
-                counts.attempts, counts.requests = client.attempts, client.requests
-                tell(counts)
-
-            async with telling(told):
-                at_a_time = max(8, 2 * limits.concurrency)
-                await ask_all(annotator.annotate, _rows(questions), counts, at_a_time)
-    finally:
-        await file.close()
-        failures.write()
+            at_a_time = max(8, 2 * settings.limits.concurrency)
+            await ask_all(annotator.annotate, _rows(questions), counts, at_a_time)
     return answers
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
     from octomed.distill.counts import Counts
+    from octomed.distill.schema import Asking
 
 Asked = TypeVar("Asked")
 
@@ -23,6 +24,13 @@ _SECONDS_BETWEEN_WORDS = 0.5
 
 class BudgetSpent(Exception):
     """Nothing more may be asked."""
+
+
+def check_budget(settings: Asking, counts: Counts) -> None:
+    """Raise `BudgetSpent` when what was asked and answered takes up the budget."""
+    spent = settings.spent(counts.asked, counts.answered)
+    if spent is not None:
+        raise BudgetSpent(spent)
 
 
 async def ask_all(
@@ -44,29 +52,54 @@ async def ask_all(
     at_a_time
         Questions under way at most.
     """
-    under_way: set[asyncio.Future[None]] = set()
     try:
-        async for question in _read_aside(questions):
-            if isinstance(question, Refused):
-                counts.refused[question.reason] += 1
-                continue
-            counts.questions += 1
-            under_way.add(asyncio.ensure_future(ask(question)))
+        await ask_each(ask, _counted(questions, counts), at_a_time)
+    except BudgetSpent as spent:
+        counts.stopped = str(spent)
+
+
+async def _counted(questions: Iterator[Asked | Refused], counts: Counts) -> AsyncIterator[Asked]:
+    async for question in read_aside(questions):
+        if isinstance(question, Refused):
+            counts.refused[question.reason] += 1
+            continue
+        counts.questions += 1
+        yield question
+
+
+async def ask_each(
+    ask: Callable[[Asked], Awaitable[object]], items: AsyncIterator[Asked], at_a_time: int
+) -> None:
+    """Ask for things, a number of them at a time; the first failure ends them all, and is raised.
+
+    Parameters
+    ----------
+    ask
+        Asks for one.
+    items
+        Which.
+    at_a_time
+        Under way at most.
+    """
+    under_way: set[asyncio.Future[object]] = set()
+    try:
+        async for item in items:
+            under_way.add(asyncio.ensure_future(ask(item)))
             while len(under_way) >= at_a_time:
                 under_way = await _some_done(under_way)
         while under_way:
             under_way = await _some_done(under_way)
-    except BudgetSpent as spent:
+    except BudgetSpent:
         # What was asked is paid for: its reply is waited for.
         await asyncio.gather(*under_way, return_exceptions=True)
-        counts.stopped = str(spent)
+        raise
     finally:
         for task in under_way:
             task.cancel()
         await asyncio.gather(*under_way, return_exceptions=True)
 
 
-async def _some_done(under_way: set[asyncio.Future[None]]) -> set[asyncio.Future[None]]:
+async def _some_done(under_way: set[asyncio.Future[object]]) -> set[asyncio.Future[object]]:
     done, left = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
     failed = [task.exception() for task in done]
     under_way.difference_update(done)
@@ -76,12 +109,12 @@ async def _some_done(under_way: set[asyncio.Future[None]]) -> set[asyncio.Future
     return left
 
 
-async def _read_aside(questions: Iterator[Asked | Refused]) -> AsyncIterator[Asked | Refused]:
+async def read_aside(items: Iterator[Asked]) -> AsyncIterator[Asked]:
     """Yield what is read in another thread, so that replies are taken meanwhile."""
     loop = asyncio.get_running_loop()
 
-    def some() -> list[Asked | Refused]:
-        return list(itertools.islice(questions, _CHUNK))
+    def some() -> list[Asked]:
+        return list(itertools.islice(items, _CHUNK))
 
     coming = loop.run_in_executor(None, some)
     while group := await coming:

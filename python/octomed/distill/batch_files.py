@@ -211,11 +211,7 @@ def _wanted(
     settings: Distillation, ask: Ask, had: Had, failures: Failures, accepted: dict[str, int]
 ) -> list[int]:
     """Return the samples of a question to ask for now."""
-    missing = [
-        number
-        for number in range(settings.most)
-        if not had.has(ask.key, number) and not failures.is_refused(ask.key, number)
-    ]
+    missing = failures.still_missing(ask.key, settings.most, had)
     if settings.until is None:
         return missing
     return missing[: max(0, settings.until.accepted - accepted.get(ask.key, 0))]

@@ -12,6 +12,7 @@ from octomed.storage import storage_error, write_atomically
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from octomed.distill.sample_file import Had
     from octomed.storage import Mode
 
 FAILURES = "failures.jsonl"
@@ -37,6 +38,11 @@ class Failures:
     def is_refused(self, key: str, sample: int) -> bool:
         """Tell whether a sample was refused for good."""
         return (key, sample) in self._refused
+
+    def still_missing(self, key: str, most: int, had: Had) -> list[int]:
+        """Return the samples of a question that are neither there nor refused for good."""
+        numbers = (number for number in range(most) if not had.has(key, number))
+        return [number for number in numbers if not self.is_refused(key, number)]
 
     def add(self, key: str, sample: int, values: dict[str, Any]) -> None:
         """Note a sample that did not come."""

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from octomed.distill.counts import Counts
     from octomed.distill.failures import Failures
 
-_HOPELESS = 20
+HOPELESS = 20
 """Samples in a row that no attempt gave, after which the endpoint is not asked on."""
 
 
@@ -61,7 +61,7 @@ class Hope:
             },
         )
         self._in_a_row += failure.may_pass
-        if self._in_a_row >= _HOPELESS:
+        if self._in_a_row >= HOPELESS:
             raise StorageError(
                 f"`{self._endpoint}` gave no reply to {self._in_a_row} requests in a row, "
                 f"the last one: {failure.detail}",

@@ -118,12 +118,8 @@ def plan_of(recipe: DistillRecipe) -> DistillPlan:
             continue
         rows += 1
         ask = ask_of(found, settings.teacher)
-        missing = [
-            number
-            for number in range(settings.most)
-            if not had.has(ask.key, number) and not failures.is_refused(ask.key, number)
-        ]
-        stood += sum(had.has(ask.key, number) for number in range(settings.most))
+        missing = failures.still_missing(ask.key, settings.most, had)
+        stood += had.count(ask.key, settings.most)
         if settings.until is not None and accepted.get(ask.key, 0) >= settings.until.accepted:
             continue
         made = min(1, len(missing)) if settings.teacher.several else len(missing)

@@ -13,6 +13,9 @@ and SGLang, and others."""
 _ENDS = {"end_turn": "stop", "stop_sequence": "stop", "max_tokens": "length", "refusal": "content_filter"}
 """Anthropic's reasons in the words of OpenAI's interface, which curation reads."""
 
+CUT = "length"
+"""Why a sample ended that its length ended."""
+
 
 class NotUnderstood(Exception):
     """A reply with status 200 that is none: HTML of a proxy, half a body, another interface."""

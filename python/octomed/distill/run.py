@@ -6,17 +6,14 @@ import asyncio
 import time
 from typing import TYPE_CHECKING
 
-from octomed.distill.asking import ask_all, telling
-from octomed.distill.client import Client
+from octomed.distill.asking import ask_all
 from octomed.distill.counts import Counts
-from octomed.distill.failures import FAILURES, Failures
 from octomed.distill.had import had_of
 from octomed.distill.images import ImageFolder
-from octomed.distill.pace import Pace
 from octomed.distill.questions import Questions
 from octomed.distill.record import RECORD, write_record
-from octomed.distill.sample_file import SAMPLES, SampleFile
 from octomed.distill.sampler import Sampler
+from octomed.distill.session import client_of, kept_files
 from octomed.errors import DataError
 from octomed.names import shown
 from octomed.storage import make_folder
@@ -65,18 +62,11 @@ async def _distill(recipe: DistillRecipe, tell: Told) -> Counts:
     settings, output, mode = recipe.settings, recipe.output, recipe.asked.output.mode
     counts = Counts()
     questions = Questions(recipe.asked)
-    file = SampleFile(output / SAMPLES, mode)
-    failures = Failures(output / FAILURES, mode)
     begin = time.monotonic()
-    try:
-        cut = file.cut_unfinished()
-        if cut:
-            counts.notes.append(f"{cut:,} bytes of an unfinished line were cut off `{SAMPLES}`")
+    async with kept_files(output, mode, counts) as (file, failures):
         had, accepted = had_of(recipe, questions)
         counts.asked, counts.answered = had.asked, had.answered
-        limits = settings.limits
-        pace = Pace(limits.concurrency, requests=limits.requests_per_minute, tokens=limits.tokens_per_minute)
-        async with Client(settings.teacher, limits, pace) as client:
+        async with client_of(settings, counts, tell, begin=begin) as client:
             sampler = Sampler(
                 settings,
                 client=client,
@@ -88,17 +78,7 @@ async def _distill(recipe: DistillRecipe, tell: Told) -> Counts:
                 judge_of=questions.judge_of,
                 counts=counts,
             )
-
-            def told() -> None:
-                counts.seconds = time.monotonic() - begin
-                counts.attempts, counts.requests = client.attempts, client.requests
-                tell(counts)
-
-            async with telling(told):
-                await ask_all(sampler.sample, iter(questions), counts, _at_a_time(recipe))
-    finally:
-        await file.close()
-        failures.write()
+            await ask_all(sampler.sample, iter(questions), counts, _at_a_time(recipe))
     if not counts.questions:
         reasons = ", ".join(f"{name} {number:,}" for name, number in counts.refused.most_common())
         raise DataError(

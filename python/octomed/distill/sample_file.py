@@ -52,6 +52,10 @@ class Had:
         """Tell whether a sample is there."""
         return bool(self.samples.get(key, 0) >> sample & 1)
 
+    def count(self, key: str, most: int) -> int:
+        """Return how many of the first samples of a question are there."""
+        return sum(self.has(key, number) for number in range(most))
+
     def add(self, entry: dict[str, Any]) -> None:
         """Count a line."""
         key = entry["key"]
@@ -74,17 +78,25 @@ def entries_of(path: Path) -> Iterator[dict[str, Any]]:
         with path.open("rb") as lines:
             for number, line in enumerate(lines, start=1):
                 if line.endswith(b"\n"):
-                    yield _entry(path, number, line)
+                    yield entry_of(path, number, line)
     except FileNotFoundError:
         return
     except OSError as error:
         raise storage_error("read", path, error) from error
 
 
-def _entry(path: Path, number: int, line: bytes) -> dict[str, Any]:
+def entry_of(path: Path, number: int, line: bytes) -> dict[str, Any]:
+    """Return a line of a file of samples.
+
+    Raises
+    ------
+    StorageError
+        When it is damaged.
+    """
     try:
         entry = json.loads(line)
-        if isinstance(entry["key"], str) and 0 <= entry["sample"] < 1 << 20:
+        key, sample = entry["key"], entry["sample"]
+        if isinstance(key, str) and type(sample) is int and 0 <= sample < 1 << 20 and line.endswith(b"\n"):
             return dict(entry)
         fault = "its `key` or `sample` is none"
     except (ValueError, RecursionError, KeyError, TypeError) as error:

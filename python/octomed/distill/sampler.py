@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from octomed.distill.asking import BudgetSpent
+from octomed.distill.asking import check_budget
 from octomed.distill.client import NotAnswered
 from octomed.distill.hope import Hope
 from octomed.distill.judging import accepted_among
 from octomed.distill.lines import NotAsked, question_of, sample_lines
+from octomed.distill.replies import CUT
 from octomed.distill.requests import Ask, ask_of
 
 if TYPE_CHECKING:
@@ -26,8 +28,6 @@ if TYPE_CHECKING:
     from octomed.distill.replies import Reply, Sampled
     from octomed.distill.sample_file import Had, SampleFile
     from octomed.distill.schema import Distillation
-
-_CUT = "length"
 
 
 @dataclass
@@ -80,6 +80,7 @@ class Sampler:
         self._judge_of, self._counts = judge_of, counts
         self._several = settings.teacher.several
         self._hope = Hope(settings.teacher.endpoint, failures, counts)
+        self._may_begin = partial(check_budget, settings, counts)
 
     async def sample(self, question: Question) -> None:
         """Ask a question until it has its samples.
@@ -93,9 +94,8 @@ class Sampler:
         """
         ask = ask_of(question, self._settings.teacher)
         most = self._settings.most
-        missing = [number for number in range(most) if not self._had.has(ask.key, number)]
-        self._counts.had += most - len(missing)
-        missing = [number for number in missing if not self._failures.is_refused(ask.key, number)]
+        self._counts.had += self._had.count(ask.key, most)
+        missing = self._failures.still_missing(ask.key, most, self._had)
         if not missing:
             return
         try:
@@ -141,7 +141,7 @@ class Sampler:
         begin = time.monotonic()
         try:
             async with self._client.asked(
-                asked.ask.several(len(numbers)), may_begin=self._check_budget
+                asked.ask.several(len(numbers)), may_begin=self._may_begin
             ) as reply:
                 came = min(len(reply.samples), len(numbers))
                 await self._keep(asked, reply, numbers[:came], time.monotonic() - begin)
@@ -157,7 +157,7 @@ class Sampler:
         body = asked.ask.seeded(number) if self._settings.teacher.seeds else asked.ask.body
         begin = time.monotonic()
         try:
-            async with self._client.asked(body, may_begin=self._check_budget) as reply:
+            async with self._client.asked(body, may_begin=self._may_begin) as reply:
                 if not (again and reply.samples[0].is_empty):
                     await self._keep(asked, reply, [number], time.monotonic() - begin)
                     return
@@ -188,9 +188,4 @@ class Sampler:
         self._counts.repeated += text in asked.texts
         asked.texts.add(text)
         self._counts.empty += sample.is_empty
-        self._counts.cut += sample.finish_reason == _CUT
-
-    def _check_budget(self) -> None:
-        spent = self._settings.spent(self._counts.asked, self._counts.answered)
-        if spent is not None:
-            raise BudgetSpent(spent)
+        self._counts.cut += sample.finish_reason == CUT

@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from octomed.distill.sample_file import SampleFile
-from octomed.errors import StorageError
-from octomed.names import shown
+from octomed.distill.sample_file import SampleFile, entry_of
 from octomed.storage import storage_error
 
 if TYPE_CHECKING:
@@ -78,9 +76,10 @@ class AnswerFile:
         try:
             with self._path.open("rb") as lines:
                 for number, line in enumerate(lines, start=1):
-                    key, sample, model = _named(self._path, number, line)
-                    self._places.setdefault(key, {}).setdefault(sample, place)
+                    entry = entry_of(self._path, number, line)
+                    self._places.setdefault(entry["key"], {}).setdefault(entry["sample"], place)
                     place += len(line)
+                    model = entry.get("model")
                     self.models |= {model} if isinstance(model, str) else set()
         except OSError as error:
             raise storage_error("read", self._path, error) from error
@@ -89,18 +88,3 @@ class AnswerFile:
 def _line_at(file: Any, place: int) -> dict[str, Any]:  # noqa: ANN401 an open file
     file.seek(place)
     return dict(json.loads(file.readline()))
-
-
-def _named(path: Path, number: int, line: bytes) -> tuple[str, int, Any]:
-    try:
-        entry = json.loads(line)
-        key, sample = entry["key"], entry["sample"]
-        if isinstance(key, str) and type(sample) is int and 0 <= sample < 1 << 20 and line.endswith(b"\n"):
-            return key, sample, entry.get("model")
-        fault = "its `key` or `sample` is none"
-    except (ValueError, RecursionError, KeyError, TypeError) as error:
-        fault = f"{type(error).__name__}: {error}"
-    raise StorageError(
-        f"line {number} of `{shown(str(path))}` is damaged: {fault}",
-        "put a sound copy back, or take the line out: its sample is asked again then",
-    )

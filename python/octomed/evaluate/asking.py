@@ -9,6 +9,7 @@ from octomed import _octomed
 from octomed.answers import split
 from octomed.distill.client import Client, NotAnswered
 from octomed.distill.pace import Pace
+from octomed.distill.replies import CUT
 from octomed.distill.requests import openai_messages
 from octomed.distill.schema import Limits, Teacher
 from octomed.errors import DataError, RecipeError
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 _EXIT = "\n</think>\n\n"
 """What ends a reasoning: the answer follows it."""
-_CUT = "length"
 
 
 def seed_of(key: str, sample: int) -> int:
@@ -127,7 +127,7 @@ class Endpoint:
             return reply, _made(reply)
         reply = await self._reply({**body, "max_tokens": first})
         sampled = reply.samples[0]
-        if sampled.finish_reason != _CUT:
+        if sampled.finish_reason != CUT:
             return reply, {**_made(reply), "forced": False}
         begun, forced = _continued(sampled)
         rest = {

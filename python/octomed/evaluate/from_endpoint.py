@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
+from functools import partial
 from typing import TYPE_CHECKING
 
+from octomed.distill.asking import ask_each, read_aside, telling
 from octomed.distill.client import NotAnswered
+from octomed.distill.hope import HOPELESS
 from octomed.errors import StorageError
 from octomed.evaluate.asking import Endpoint
 
@@ -16,10 +18,6 @@ if TYPE_CHECKING:
     from octomed.evaluate.items import Item
     from octomed.evaluate.progress import Progress
     from octomed.evaluate.schema import Evaluation
-
-_HOPELESS = 20
-"""Samples in a row that no attempt gave, after which the endpoint is not asked on."""
-_SECONDS_BETWEEN_WORDS = 0.5
 
 
 async def answer_by_endpoint(
@@ -51,12 +49,9 @@ async def answer_by_endpoint(
     """
     async with Endpoint(settings) as endpoint:
         asker = Asker(endpoint, file, progress)
-        teller = asyncio.create_task(_tell_now_and_then(tell, progress))
-        try:
-            await _ask_all(asker, asked, 2 * settings.model.concurrency)
-        finally:
-            teller.cancel()
-            tell(progress)
+        samples = ((item, number) for item, numbers in asked for number in numbers)
+        async with telling(partial(tell, progress)):
+            await ask_each(asker.ask, read_aside(samples), 2 * settings.model.concurrency)
     asker.refuse_missing()
 
 
@@ -74,7 +69,7 @@ class Asker:
         self._hopeless = 0
         self._last = ""
 
-    async def ask(self, item: Item, sample: int) -> dict[str, object] | None:
+    async def ask(self, wanted: tuple[Item, int]) -> dict[str, object] | None:
         """Ask for a sample; return its line, which is on the disk then, or None where it did not come.
 
         Raises
@@ -83,14 +78,14 @@ class Asker:
             When twenty in a row did not come.
         """
         try:
-            line = await self._endpoint.answer(item, sample)
+            line = await self._endpoint.answer(*wanted)
         except NotAnswered as failure:
             self._progress.failed += 1
             self._hopeless += 1
             self._last = str(failure)
-            if self._hopeless >= _HOPELESS:
+            if self._hopeless >= HOPELESS:
                 raise StorageError(
-                    f"the model gave no answer {_HOPELESS} times in a row, last: {self._last}",
+                    f"the model gave no answer {HOPELESS} times in a row, last: {self._last}",
                     "see whether its server runs; what came is kept, and the same command goes on",
                 ) from None
             return None
@@ -113,36 +108,3 @@ class Asker:
                 f"{failed:,} of {self._progress.samples:,} answers did not come, last: {self._last}",
                 "what came is kept: the same command asks for these again",
             )
-
-
-async def _ask_all(asker: Asker, asked: Iterator[tuple[Item, list[int]]], at_a_time: int) -> None:
-    """Ask for all samples, a number of them at a time; the first failure ends them all."""
-    under_way: set[asyncio.Task[object]] = set()
-    try:
-        for item, numbers in asked:
-            for number in numbers:
-                under_way.add(asyncio.create_task(asker.ask(item, number)))
-                while len(under_way) >= at_a_time:
-                    under_way = await _some_done(under_way)
-            await asyncio.sleep(0)
-        while under_way:
-            under_way = await _some_done(under_way)
-    finally:
-        for task in under_way:
-            task.cancel()
-        await asyncio.gather(*under_way, return_exceptions=True)
-
-
-async def _some_done(under_way: set[asyncio.Task[object]]) -> set[asyncio.Task[object]]:
-    done, left = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
-    under_way.difference_update(done)
-    for error in [task.exception() for task in done]:
-        if error is not None:
-            raise error
-    return left
-
-
-async def _tell_now_and_then(tell: Callable[[Progress], None], progress: Progress) -> None:
-    while True:
-        await asyncio.sleep(_SECONDS_BETWEEN_WORDS)
-        tell(progress)

@@ -121,7 +121,7 @@ class _Answers:
         if self.failure is not None:
             raise self.failure
         try:
-            line = await self._asker.ask(self.items[key], sample)
+            line = await self._asker.ask((self.items[key], sample))
         except OctomedError as error:
             self.failure = error
             raise

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from octomed.answers import extract, split
 from octomed.distill.judging import verdicts
+from octomed.distill.replies import CUT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,9 +29,6 @@ _STATES: dict[str, State] = {
 }
 """What an answer is, by the reason for which packing would leave it out. One that is right but not of the
 form that the training run asks for is right, and counted apart."""
-
-
-_CUT = "length"
 
 
 @dataclass(frozen=True)
@@ -128,7 +126,7 @@ def _sample(
 ) -> Sample:
     refused = line.get("refused") is not None
     state: State = "refused" if refused else _STATES[verdict]
-    if verdict == "empty_response" and line.get("finish_reason") == _CUT:
+    if verdict == "empty_response" and line.get("finish_reason") == CUT:
         state = "cut"  # in its reasoning, which its server keeps apart
     has_answer = state in {"right", "wrong"}
     score = float(state == "right")
