@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
-import time
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.live import Live
-from rich.text import Text
-
-from octomed.names import printable_line
+from octomed.distill.display import showing
 from octomed.report.events import event_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
     from typing import TextIO
 
     from octomed.evaluate.progress import Progress
 
-_SECONDS_BETWEEN_LINES = 10.0
 
-
-@contextlib.contextmanager
-def shown_on(stream: TextIO, *, json_lines: bool) -> Iterator[Callable[[Progress], None]]:
+def shown_on(stream: TextIO, *, json_lines: bool) -> AbstractContextManager[Callable[[Progress], None]]:
     """Give what is told of progress while the block runs.
 
     Parameters
@@ -33,29 +25,7 @@ def shown_on(stream: TextIO, *, json_lines: bool) -> Iterator[Callable[[Progress
     json_lines
         Whether events are written instead, one JSON object a line.
     """
-    if json_lines:
-        yield _Lines(stream, _event)
-    elif stream.isatty():
-        with Live(
-            console=Console(file=stream, highlight=False), refresh_per_second=4, transient=True
-        ) as live:
-            yield lambda progress: live.update(Text(line_of(progress)))
-    else:
-        yield _Lines(stream, line_of)
-
-
-class _Lines:
-    """Writes a line now and then."""
-
-    def __init__(self, stream: TextIO, line: Callable[[Progress], str]) -> None:
-        self._stream, self._line, self._next = stream, line, time.monotonic() + _SECONDS_BETWEEN_LINES
-
-    def __call__(self, progress: Progress) -> None:
-        """Write a line, if it is time."""
-        if time.monotonic() >= self._next:
-            self._next = time.monotonic() + _SECONDS_BETWEEN_LINES
-            self._stream.write(f"{printable_line(self._line(progress))}\n")
-            self._stream.flush()
+    return showing(stream, line_of, _event, json_lines=json_lines)
 
 
 def line_of(progress: Progress) -> str:
