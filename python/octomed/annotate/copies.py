@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from octomed.annotate.answers import ask_for
-from octomed.annotate.rows import files_of, is_json, object_of, rows_of
+from octomed.annotate.rows import files_of, is_json, rows_of
 from octomed.annotate.tables import write_table
 from octomed.distill.question import Question
 from octomed.storage import atomic_file, make_folder
@@ -54,7 +54,7 @@ def write_copies(
         with atomic_file(path, mode=mode) as out:
             if is_json(file):
                 for row, values in rows:
-                    out.write(_line(row.raw, values))
+                    out.write(_line(row, values))
             else:
                 write_table(out, rows, annotations, file)
         counts.written.append(str(path.relative_to(recipe.output)))
@@ -88,13 +88,14 @@ def _filled(
         yield row, values
 
 
-def _line(raw: Any, values: dict[str, Value | None]) -> bytes:  # noqa: ANN401 a row's JSON
+def _line(row: Row, values: dict[str, Value | None]) -> bytes:
     """Return a row's line: its bytes, what is filled put before their end.
 
     Line ends stand between values in JSON, never in them.
     """
-    line = bytes(raw).strip().replace(b"\n", b" ").replace(b"\r", b" ")
-    held = object_of(raw) if values else None
+    assert isinstance(row.raw, bytes)
+    line = row.raw.strip().replace(b"\n", b" ").replace(b"\r", b" ")
+    held = row.values if values else None
     if held is None:
         return line + b"\n"
     if held.keys() & values.keys():  # a null, or an empty text, gives way

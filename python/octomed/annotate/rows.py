@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from octomed import _octomed
@@ -45,22 +46,21 @@ class Row:
         value = self._value(column)
         return not (value is None or value in _NONE or (isinstance(value, float) and math.isnan(value)))
 
-    def _value(self, column: str) -> Any:  # noqa: ANN401 any value of a row
-        if self.raw is None:
+    @cached_property
+    def values(self) -> dict[str, Any] | None:
+        """The object that its JSON holds; None where it holds none, or is no JSON."""
+        if not isinstance(self.raw, bytes):
             return None
-        if isinstance(self.raw, bytes):
-            values = object_of(self.raw)
-            return None if values is None else values.get(column)
+        try:
+            values = json.loads(self.raw)
+        except (ValueError, RecursionError):
+            return None
+        return values if isinstance(values, dict) else None
+
+    def _value(self, column: str) -> Any:  # noqa: ANN401 any value of a row
+        if self.raw is None or isinstance(self.raw, bytes):
+            return (self.values or {}).get(column)
         return self.raw[column][0].as_py() if column in self.raw.schema.names else None
-
-
-def object_of(raw: bytes) -> dict[str, Any] | None:
-    """Return the object that a row's JSON holds; None where it holds none."""
-    try:
-        values = json.loads(raw)
-    except (ValueError, RecursionError):
-        return None
-    return values if isinstance(values, dict) else None
 
 
 def is_json(file: InputFile) -> bool:
