@@ -71,3 +71,21 @@ def test_the_verb(folder: Path) -> None:
     values: dict[str, Any] = json.loads(said("--json"))
     assert values == plan_of(loaded(folder)).values()
     assert "48 samples to ask for" in said()
+
+
+def test_a_plan_is_of_no_batch(folder: Path) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "octomed",
+        "distill",
+        "distill.yaml",
+        "--plan",
+        "--batch",
+        "export",
+        "requests",
+    ]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "`--plan` asks nothing" in done.stderr
+    assert not (folder / "requests").exists()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -68,3 +70,12 @@ def test_what_is_no_evaluation(both: Path) -> None:
     (both / "second" / "results.json").write_text(json.dumps({**values, "format": 99}))
     with pytest.raises(RecipeError, match="newer version"):
         compare(both / "second", both / "second")
+
+
+def test_a_comparison_writes_no_questions(tmp_path: Path) -> None:
+    words = ["evaluate", "--compare", "a", "b", "--export", "lm-eval", "out"]
+    done = subprocess.run(
+        [sys.executable, "-m", "octomed", *words], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert "`--compare` reads results" in done.stderr

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +11,7 @@ from octomed.evaluate import load_evaluation_recipe
 from octomed.evaluate.schema import BENCHMARK_KEYS, MODELS
 
 from tests.distill.conftest import questions, write_rows
+from tests.distill.test_docs import octomed
 from tests.evaluate.test_trained import packed
 from tests.unit.documents import snippets
 
@@ -21,20 +19,6 @@ if TYPE_CHECKING:
     from tests.distill.conftest import FakeTeacher
 
 TOP = Path(__file__).parents[2]
-
-
-def octomed(folder: Path, *words: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "octomed", *words],
-        cwd=folder,
-        env={**os.environ, "NO_COLOR": "1"},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 def test_the_recipe_of_the_document(tmp_path: Path) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 
+from octomed.cli.extras import need_aiohttp
 from octomed.cli.options import AsJson, Overrides, RecipePath
 from octomed.cli.signals import stop_by_signals
 from octomed.cli.terminal import log, out, resumable
-from octomed.errors import RecipeError
 
 
 def command(recipe: RecipePath, overrides: Overrides = None, json_output: AsJson = False) -> None:
@@ -23,12 +23,7 @@ def command(recipe: RecipePath, overrides: Overrides = None, json_output: AsJson
       octomed annotate recipes/distill/annotate.yaml
       octomed annotate recipes/distill/annotate.yaml --set limits.concurrency=16
     """
-    try:
-        import aiohttp  # noqa: F401 said here in words, not by a traceback
-    except ImportError:
-        raise RecipeError(
-            "asking a model needs the package `aiohttp`", "`pip install '.[distill]'`, in OctoMed's folder"
-        ) from None
+    need_aiohttp("asking a model", "distill")
     from octomed.annotate.recipe import load_annotate_recipe
     from octomed.annotate.run import annotate
     from octomed.commands import as_argument, set_options, shell_words

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from octomed.cli.extras import need_aiohttp
 from octomed.cli.options import AsJson, Overrides, RecipePath
 from octomed.cli.signals import stop_by_signals
 from octomed.cli.terminal import log, out, resumable
@@ -56,12 +57,9 @@ def command(  # noqa: PLR0913, PLR0917 each is an option of the verb
       octomed distill recipes/distill/quickstart.yaml --batch export requests
       octomed distill recipes/distill/quickstart.yaml --batch import output.jsonl errors.jsonl
     """
-    try:
-        import aiohttp  # noqa: F401 said here in words, not by a traceback
-    except ImportError:
-        raise RecipeError(
-            "asking a teacher needs the package `aiohttp`", "`pip install '.[distill]'`, in OctoMed's folder"
-        ) from None
+    need_aiohttp("asking a teacher", "distill")
+    if plan and (batch is not None or files):
+        raise RecipeError("`--plan` asks nothing, and `--batch` has nothing to do with it", "leave one out")
     from octomed.commands import as_argument, set_options
     from octomed.distill.display import shown_on
     from octomed.distill.recipe import load_distill_recipe

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from octomed.cli.extras import need_aiohttp
 from octomed.cli.options import AsJson, Overrides
 from octomed.cli.signals import stop_by_signals
 from octomed.cli.terminal import log, out, resumable
@@ -56,6 +57,9 @@ def command(
             "`octomed evaluate` wants a recipe, or `--compare` with two folders",
             "`octomed evaluate RECIPE`, `octomed evaluate --compare A B`",
         )
+    if compare is not None and export is not None:
+        raise RecipeError("`--compare` reads results, and `--export` writes questions", "leave one out")
+    need_aiohttp("asking a model", "evaluate")
     if compare is not None:
         _compare(*compare, as_json=json_output)
         return
