@@ -24,6 +24,7 @@ State = Literal["right", "wrong", "ambiguous", "absent", "cut", "present"]
 """What :func:`judge` finds."""
 
 _LABELLED = re.compile(r"\s*\(?([A-Za-z]|\d{1,2})(?:[.:)]\s+|[:)])(?=\S)")
+_MARKS = " *_`\"'$"
 _IN_LATEX = re.compile(r"\\(?:text|mathrm|mathbf)\w*\{([^{}]*)\}?")
 """The last brace may be that of a box around it, which is no part of the text."""
 
@@ -174,8 +175,8 @@ def extract(
 
 
 def _words_of(text: str) -> str:
-    """Return a text without the colon of what leads to it and LaTeX's word for text around it."""
-    return _IN_LATEX.sub(r"\1", text).strip().removeprefix(":").strip() or text
+    """Return a text without the colon of what leads to it, marks behind that, and LaTeX's word for text."""
+    return _IN_LATEX.sub(r"\1", text).strip().removeprefix(":").strip(_MARKS) or text
 
 
 def judge(  # noqa: PLR0913 an answer is compared in many ways

@@ -156,6 +156,7 @@ def test_the_documents_python_runs():
     ("response", "text"),
     [
         ("The answer is: left lung", "left lung"),
+        ("The answer is: **left lung**", "left lung"),
         (r"So \boxed{\text{left lung}}", "left lung"),
         (r"\boxed{\mathrm{left}\text{ lung}}", "left lung"),
     ],

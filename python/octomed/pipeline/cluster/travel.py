@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import pickle
 import traceback
-from copy import copy
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from octomed.errors import InternalError, OctomedError
@@ -64,11 +64,15 @@ class Layouts:
         """Return the specification as it was; runs on a node."""
         if not isinstance(spec, RangeSpec):
             return spec
-        read = json.loads(self._path(spec.layout.key).read_bytes())
-        return replace(spec, layout=replace(spec.layout, blocks=tuple((path, row) for path, row in read)))
+        return replace(spec, layout=replace(spec.layout, blocks=_blocks_in(self._path(spec.layout.key))))
 
     def _path(self, key: str) -> Path:
         return self.folder / f"layout-{key}.json"
+
+
+@lru_cache(maxsize=1)  # of all ranges of a run; the name has the content's key
+def _blocks_in(path: Path) -> tuple[Any, ...]:
+    return tuple((block, row) for block, row in json.loads(path.read_bytes()))
 
 
 def portable(error: BaseException) -> BaseException:
@@ -94,6 +98,4 @@ def on_node(error: BaseException, node: str) -> BaseException:
     """
     if not isinstance(error, OctomedError):
         return error
-    again = copy(error)
-    OctomedError.__init__(again, f"{error.message} (on node `{node}`)", error.hint)
-    return again
+    return error.in_words(f"{error.message} (on node `{node}`)", error.hint)
