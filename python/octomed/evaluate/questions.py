@@ -152,8 +152,8 @@ def survey_of(recipe: EvaluationRecipe, benchmarks: Benchmarks) -> Survey:
             raise DataError(
                 f"benchmark `{name}` is empty: its files have no row", "see its `path` and `split`"
             )
-        raise DataError(
-            f"no row of benchmark `{name}` can be asked: {reasons} (first: {places[name]})",
-            "`no_gold` says that its right answers are not found: see `format`, and `score` for open answers",
-        )
+        hint = "see what its rows hold, and its `format`"
+        if "no_gold" in refused:
+            hint = "`no_gold`: its right answers are not found: see `format`, and `score` for open answers"
+        raise DataError(f"no row of benchmark `{name}` can be asked: {reasons} (first: {places[name]})", hint)
     return found
